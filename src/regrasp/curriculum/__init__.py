@@ -1,0 +1,1 @@
+"""Curriculum: the file's schema, the gate, and the phases in order, resumable."""

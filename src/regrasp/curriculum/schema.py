@@ -1,0 +1,92 @@
+"""What a curriculum file says: task, demonstrations, panel and the settings of the three phases."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from regrasp.curriculum.gate import GateConfig
+from regrasp.curriculum.settings import check_settings, override, read_settings, settings_to_json, to_toml
+from regrasp.errors import InputError
+from regrasp.fields import digest_of
+from regrasp.imitation.cloning import CloningConfig
+from regrasp.reinforcement.on_policy import OnPolicyConfig
+
+
+@dataclass(frozen=True)
+class CloningPhase:
+    """Behaviour cloning: how one round goes, and how many the gate may ask for.
+
+    Attributes:
+        rounds_limit: rounds of cloning after which the run stops if the gate still says `continue_bc`.
+        cloning: the settings of a round; in the file they stand in the same table.
+    """
+
+    rounds_limit: int = field(default=3, metadata={"minimum": 1})
+    cloning: CloningConfig = field(default_factory=CloningConfig, metadata={"inline": True})
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """A curriculum, complete: every setting of every phase has its value.
+
+    Attributes:
+        task: name of the task.
+        panel: the panel file, relative to the curriculum file.
+        gate: what the cloned policy must show.
+        demonstrations: the demonstration file, relative to the curriculum file; None if the command names one.
+        seed: from which every random stream of the run is derived.
+        bc: behaviour cloning.
+        rl: reinforcement learning.
+    """
+
+    task: str
+    panel: str
+    gate: GateConfig
+    demonstrations: str | None = None
+    seed: int = field(default=0, metadata={"minimum": 0, "maximum": 2**63 - 1})
+    bc: CloningPhase = field(default_factory=CloningPhase)
+    rl: OnPolicyConfig = field(default_factory=OnPolicyConfig)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, in the file's layout."""
+        return settings_to_json(self)
+
+    def to_toml(self) -> str:
+        """As the text of a curriculum file that reads back into an equal record."""
+        return to_toml(self.to_json())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all settings but the places of the two files: their contents have digests of their own."""
+        settings = self.to_json()
+        return digest_of({key: value for key, value in settings.items() if key not in ("demonstrations", "panel")})
+
+
+def read_curriculum(path: str | Path, overrides: Sequence[str] = ()) -> Curriculum:
+    """Read a curriculum file.
+
+    Args:
+        path: the TOML file.
+        overrides: `phase.key=value` each, applied in order; the last one of a setting counts.
+    """
+    table = _read_toml(Path(path))
+    check_settings(Curriculum, table, path)
+    for assignment in overrides:
+        table = override(Curriculum, table, assignment)
+    return read_settings(Curriculum, table, path)
+
+
+def locate(curriculum_file: str | Path, name: str) -> Path:
+    """Where a file that the curriculum names lies."""
+    return Path(curriculum_file).parent / name
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise InputError(path, "", error.strerror or "an unreadable file", "a curriculum file") from None
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise InputError(path, "", f"text that is not TOML ({error})", "a curriculum file") from None

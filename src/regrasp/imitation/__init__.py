@@ -1,0 +1,1 @@
+"""Imitation: one cloning loop for every policy."""

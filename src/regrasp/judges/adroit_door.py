@@ -1,0 +1,37 @@
+"""The Adroit door is open when its hinge has turned 1.35 rad; DAPG (Rajeswaran et al. 2018) asks for more than 25 such steps."""
+
+from torch import Tensor
+
+from regrasp.judges.judge import Judge
+from regrasp.simulation.readings import Readings
+
+OPEN_ANGLE = 1.35
+"""Hinge angle of success [rad], as in DAPG and Gymnasium-Robotics."""
+ENVELOPE_FORCE = 1500.0
+"""Largest normal force on the handle that counts as physical [N]; replayed human demonstrations reach about 530."""
+
+
+def opened(readings: Readings) -> Tensor:
+    """(B,) bool: the door stands open."""
+    return readings.joint("door_hinge") >= OPEN_ANGLE
+
+
+def touching_handle(readings: Readings) -> Tensor:
+    """(B,) bool: any contact region touches the handle."""
+    return readings.contacts[:, :, 0].amax(1) > 0
+
+
+def excessive_force(readings: Readings) -> Tensor:
+    """(B,) bool: one contact presses harder than the envelope."""
+    return readings.strongest_force() > ENVELOPE_FORCE
+
+
+JUDGE = Judge(
+    success=opened,
+    touching=touching_handle,
+    primary="success_held",
+    held_steps=25,
+    stable_steps=5,
+    recovery_window=100,
+    violations={"excessive_force": excessive_force},
+)

@@ -1,0 +1,102 @@
+"""Trials: one actor on a list of cases. A case's row is the same bytes alone, in any order and on any number of threads."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from regrasp.actor import Actor
+from regrasp.contact import modes
+from regrasp.errors import InputError
+from regrasp.panel.cases import Case
+from regrasp.tasks.environment import Environment
+from regrasp.tasks.task import Task
+from regrasp.trial import Trial
+
+WORLDS = 128
+"""Cases simulated side by side."""
+
+
+def evaluate(actor: Actor, task: Task, cases: Sequence[Case], threads: int = 0) -> Iterator[list[Trial]]:
+    """Judge `actor` on every case; yields the rows of up to `WORLDS` cases at a time, in the order of `cases`.
+
+    Raises:
+        InputError: the actor's actions mean something else than the task's.
+    """
+    if actor.interface_digest != task.interface.digest:
+        raise InputError(
+            "actor", "action interface", actor.interface_digest[:12], f"{task.interface.digest[:12]} of {task.name}"
+        )
+    for first in range(0, len(cases), WORLDS):
+        yield _play(actor, task, cases[first : first + WORLDS], threads)[0]
+
+
+def record(actor: Actor, task: Task, case: Case) -> tuple[Trial, NDArray[np.float64]]:
+    """One trial again, with its (T + 1, S) states, to look at."""
+    trials, states = _play(actor, task, [case], threads=1, keep_states=True)
+    return trials[0], states[:, 0]
+
+
+def _play(
+    actor: Actor, task: Task, cases: Sequence[Case], threads: int, keep_states: bool = False
+) -> tuple[list[Trial], NDArray[np.float64]]:
+    count = len(cases)
+    environment = Environment(task, count, threads)
+    starts = np.array([case.state for case in cases])
+    if starts.shape != (count, task.scene.state_size):
+        raise InputError("panel", "state", f"{starts.shape[-1]} numbers", f"{task.scene.state_size} for {task.name}")
+    environment.reset(np.arange(count), starts, [case.disturbance for case in cases], [case.seed for case in cases])
+    observation = environment.observe()["policy"]
+    broke = np.full(count, -1)
+    reward = np.zeros(count)
+    contact: list[NDArray[np.uint8]] = []
+    states = [environment.worlds.states()] if keep_states else []
+    for t in range(task.horizon):
+        step = environment.step(actor.act(observation))
+        observation = step.observations["policy"]
+        reward += step.reward.numpy()
+        contact.append(modes(environment.touching).numpy())
+        broke = np.where((broke < 0) & step.terminated.numpy(), t, broke)
+        if keep_states:
+            states.append(environment.worlds.states())
+    history = np.stack(contact, axis=1)
+    rows = [_row(environment, case, row, reward[row], broke[row], history[row]) for row, case in enumerate(cases)]
+    return rows, np.array(states)
+
+
+def _row(
+    environment: Environment, case: Case, row: int, reward: float, broke: int, history: NDArray[np.uint8]
+) -> Trial:
+    judgement = environment.judgement
+    # What a diverged world shows after its silent reset is no success, whatever its joints say.
+    sound = broke < 0
+
+    def flag(values: torch.Tensor) -> bool:
+        return sound and bool(values[row])
+
+    def when(values: torch.Tensor) -> int:
+        return int(values[row])
+
+    return Trial(
+        case=case.number,
+        object=case.object,
+        disturbance=case.disturbance.kind,
+        magnitude=case.disturbance.magnitude,
+        seed=case.seed,
+        source="simulation",
+        success=flag(judgement.successes > 0),
+        success_at_end=flag(judgement.at_end),
+        success_held=flag(judgement.success_held),
+        contact_entry=when(environment.entry.entry),
+        disturbed_at=int(environment.disturbances.began[row]),
+        lost_at=when(judgement.lost_at),
+        recovered_at=when(judgement.recovered_at) if sound else -1,
+        first_success=when(judgement.first_success),
+        slip=float(environment.slip[row]),
+        total_reward=float(reward),
+        steps=environment.task.horizon,
+        violations=tuple(name for name, found in sorted(judgement.broken.items()) if found[row]),
+        failure="" if sound else f"diverged at step {broke}",
+        modes=history.tobytes(),
+    )

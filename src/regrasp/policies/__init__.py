@@ -1,0 +1,1 @@
+"""Policies: normaliser, bodies and heads, checkpoints, and the progress record of every learning loop."""

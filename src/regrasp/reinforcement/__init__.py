@@ -1,0 +1,1 @@
+"""Fine-tuning a cloned policy by reinforcement learning under disturbances."""

@@ -1,0 +1,140 @@
+"""Short segments of experience from worlds that never wait for each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from regrasp.policies.policy import Policy
+from regrasp.reinforcement.starts import Starts
+from regrasp.tasks.environment import Environment
+
+SETTLED_SUCCESSES = 40
+"""Steps in success after which an episode has nothing more to teach and is cut off (its value is bootstrapped)."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """T steps of B worlds; every array is (T, B, …).
+
+    `noise` is the standard normal draw behind each action, so that action = mean + std · noise.
+    """
+
+    observation: Tensor
+    critic_input: Tensor
+    next_critic_input: Tensor
+    action: Tensor
+    log_prob: Tensor
+    reward: Tensor
+    terminated: Tensor
+    ended: Tensor
+
+    @property
+    def steps(self) -> int:
+        """Control steps in it, over all worlds."""
+        return self.reward.numel()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What episodes that ended in a segment were like."""
+
+    episodes: int
+    from_task_start: int
+    entered: int
+    successes: int
+
+
+class Rollout:
+    """Keeps B worlds running and hands out segments.
+
+    The first episodes get random time limits, so that resets are spread evenly ever after.
+    """
+
+    def __init__(self, environment: Environment, starts: Starts, noise: torch.Generator) -> None:
+        self.environment = environment
+        self.starts = starts
+        self.noise = noise
+        count = environment.count
+        self._limit = starts.generator.integers(1, environment.task.horizon + 1, size=count)
+        self._own_start = np.ones(count, bool)
+        self._observation: dict[str, Tensor] = {}
+
+    def begin(self, from_demonstrations: float) -> None:
+        """Place all worlds for the first time."""
+        self._reset(np.arange(self.environment.count), from_demonstrations)
+
+    def collect(self, policy: Policy, steps: int, from_demonstrations: float) -> tuple[Segment, Finished]:
+        """Run `steps` control steps in every world with the stochastic policy."""
+        rows: dict[str, list[Tensor]] = {name: [] for name in Segment.__annotations__}
+        finished = np.zeros(4, np.int64)
+        std = policy.head.std().detach()
+        for _ in range(steps):
+            before = self._observation
+            mean = policy.fixed_mean(before["policy"])
+            draw = torch.randn(mean.shape, generator=self.noise)
+            action = mean + std * draw
+            step = self.environment.step(action)
+            ended = self._ended(step.terminated | step.truncated)
+            self._observation = step.observations
+            rows["observation"].append(before["policy"])
+            rows["critic_input"].append(critic_input(before))
+            rows["next_critic_input"].append(critic_input(step.observations))
+            rows["action"].append(action)
+            rows["log_prob"].append(-(0.5 * draw.square() + std.log()).sum(1))
+            rows["reward"].append(step.reward)
+            rows["terminated"].append(step.terminated)
+            rows["ended"].append(torch.from_numpy(ended))
+            if ended.any():
+                finished += self._finish(np.flatnonzero(ended), from_demonstrations)
+        segment = Segment(**{name: torch.stack(values) for name, values in rows.items()})
+        return segment, Finished(*(int(n) for n in finished))
+
+    def _ended(self, over: Tensor) -> NDArray[np.bool_]:
+        settled = self.environment.judgement.successes.numpy() >= SETTLED_SUCCESSES
+        return over.numpy() | (self.environment.elapsed.numpy() >= self._limit) | settled
+
+    def _finish(self, worlds: NDArray[np.int64], from_demonstrations: float) -> NDArray[np.int64]:
+        own = worlds[self._own_start[worlds] & (self._limit[worlds] == self.environment.task.horizon)]
+        entered = self.environment.entry.entered.numpy()[own].sum()
+        successes = (self.environment.judgement.successes.numpy()[own] > 0).sum()
+        counts = np.array([len(worlds), len(own), entered, successes])
+        self._limit[worlds] = self.environment.task.horizon
+        self._reset(worlds, from_demonstrations)
+        return counts
+
+    def _reset(self, worlds: NDArray[np.int64], from_demonstrations: float) -> None:
+        states, disturbances, seeds, own = self.starts.draw(len(worlds), from_demonstrations)
+        self._own_start[worlds] = own
+        self.environment.reset(worlds, states, disturbances, seeds)
+        self._observation = self.environment.observe()
+
+    def save(self) -> dict[str, NDArray[np.generic]]:
+        """Everything the next segment depends on."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            "limit": self._limit.copy(),
+            "own_start": self._own_start.copy(),
+            "noise": self.noise.get_state().numpy(),
+        }
+        arrays |= {f"observation/{name}": value.numpy().copy() for name, value in self._observation.items()}
+        return arrays | {f"environment/{name}": value for name, value in self.environment.save().items()}
+
+    def restore(self, saved: Mapping[str, NDArray[np.generic]]) -> None:
+        """Continue from what `save` returned."""
+        self._limit = np.array(saved["limit"])
+        self._own_start = np.array(saved["own_start"])
+        self.noise.set_state(torch.from_numpy(np.array(saved["noise"])))
+        self._observation = {k: torch.from_numpy(np.array(v)) for k, v in _below(saved, "observation").items()}
+        self.environment.restore(_below(saved, "environment"))
+
+
+def critic_input(observations: Mapping[str, Tensor]) -> Tensor:
+    """The critic sees what the policy sees, and the privileged group besides."""
+    return torch.cat([observations["policy"], observations["privileged"]], dim=1)
+
+
+def _below(saved: Mapping[str, NDArray[np.generic]], part: str) -> dict[str, NDArray[np.generic]]:
+    return {key.removeprefix(f"{part}/"): value for key, value in saved.items() if key.startswith(f"{part}/")}

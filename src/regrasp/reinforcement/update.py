@@ -1,0 +1,123 @@
+"""One round of updates from one segment: PPO's clipped objective (Schulman et al. 2017) and the critic's regression."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from regrasp.policies.policy import Policy
+from regrasp.reinforcement.advantage import generalised_advantage
+from regrasp.reinforcement.critic import Critic
+from regrasp.reinforcement.demonstration_term import demonstration_loss
+from regrasp.reinforcement.rollout import Segment
+
+LARGEST_GRADIENT = 0.5
+DEMONSTRATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A segment, flattened to N = T · B rows and normalised, as the updates read it."""
+
+    observation: Tensor
+    critic_input: Tensor
+    action: Tensor
+    log_prob: Tensor
+    advantage: Tensor
+    target: Tensor
+
+    def rows(self, index: Tensor) -> "Batch":
+        """The rows of one minibatch."""
+        return Batch(*(value[index] for value in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """What the demonstration term compares with: normalised observations (N, O), actions (N, A), and residuals (A,)."""
+
+    observation: Tensor
+    action: Tensor
+    width: Tensor
+
+    def sample(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A random minibatch of observations and actions."""
+        rows = torch.randint(len(self.action), (DEMONSTRATION_BATCH,), generator=generator)
+        return self.observation[rows], self.action[rows]
+
+
+@torch.no_grad()
+def make_batch(segment: Segment, policy: Policy, critic: Critic, scale: float, discount: float, decay: float) -> Batch:
+    """Estimate advantages and flatten.
+
+    Args:
+        segment: T steps of B worlds.
+        policy: whose normaliser is used.
+        critic: predicts returns of rewards times `scale`.
+        scale: brings returns to the order of 1.
+        discount: γ.
+        decay: λ of the advantage.
+    """
+    value, following = _values(segment, critic)
+    reward = segment.reward * scale
+    advantage = generalised_advantage(reward, value, following, segment.terminated, segment.ended, discount, decay)
+    return Batch(
+        observation=policy.normaliser(segment.observation.flatten(0, 1)),
+        critic_input=critic.normaliser(segment.critic_input.flatten(0, 1)),
+        action=segment.action.flatten(0, 1),
+        log_prob=segment.log_prob.flatten(),
+        advantage=((advantage - advantage.mean()) / (advantage.std() + 1e-8)).flatten(),
+        target=(advantage + value).flatten(),
+    )
+
+
+def _values(segment: Segment, critic: Critic) -> tuple[Tensor, Tensor]:
+    # The observation after a step is the one before the next, except where a world was reset in between.
+    inputs = torch.cat([segment.critic_input, segment.next_critic_input[-1:]])
+    value = critic(inputs.flatten(0, 1)).view(inputs.shape[:2])
+    following = value[1:].clone()
+    following[segment.ended] = critic(segment.next_critic_input[segment.ended])
+    return value[:-1], following
+
+
+def fit_critic(critic: Critic, optimiser: torch.optim.Optimizer, rows: Batch) -> float:
+    """One gradient step of the squared error of the returns; gives the loss."""
+    loss = (critic.body(rows.critic_input).squeeze(-1) - rows.target).square().mean()
+    _step(optimiser, loss, critic)
+    return loss.item()
+
+
+def surrogate(policy: Policy, rows: Batch, clip: float) -> tuple[Tensor, Tensor]:
+    """PPO's clipped loss and the estimated KL divergence from the policy that acted (Schulman's k3 estimator)."""
+    std = policy.head.std()
+    draw = (rows.action - policy.head(policy.body(rows.observation))) / std
+    log_ratio = -(0.5 * draw.square() + std.log()).sum(1) - rows.log_prob
+    ratio = log_ratio.exp()
+    gain = torch.min(ratio * rows.advantage, ratio.clamp(1 - clip, 1 + clip) * rows.advantage)
+    return -gain.mean(), (ratio.detach() - 1 - log_ratio.detach()).mean()
+
+
+def improve(
+    policy: Policy,
+    optimiser: torch.optim.Optimizer,
+    rows: Batch,
+    clip: float,
+    kl_stop: float,
+    demonstration: tuple[float, Demonstrations, torch.Generator],
+) -> float | None:
+    """One gradient step of clipped surrogate + λ_BC · L_BC; gives the KL before it, or None if it was beyond `kl_stop`."""
+    loss, kl = surrogate(policy, rows, clip)
+    if not kl.item() <= kl_stop:
+        return None
+    weight, demonstrations, generator = demonstration
+    if weight > 0:
+        observation, action = demonstrations.sample(generator)
+        loss = loss + weight * demonstration_loss(policy, observation, action, demonstrations.width)
+    _step(optimiser, loss, policy)
+    return kl.item()
+
+
+def _step(optimiser: torch.optim.Optimizer, loss: Tensor, module: nn.Module) -> None:
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(module.parameters(), LARGEST_GRADIENT)
+    optimiser.step()

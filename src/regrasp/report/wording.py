@@ -1,0 +1,92 @@
+"""Numbers and names as a reader wants them."""
+
+from typing import Any
+
+from regrasp.panel.statistics import Rate
+
+_OUTCOMES = {
+    "success": "success at any time",
+    "success_at_end": "success at the end",
+    "success_held": "held success",
+    "contact_entry": "contact entry",
+}
+_KINDS = {"none": "undisturbed", "slip": "slip", "friction": "joint friction", "actuator": "actuator weakness"}
+_MINUS = "\N{MINUS SIGN}"
+_SPACE = "\N{NARROW NO-BREAK SPACE}"
+
+
+def outcome(name: str) -> str:
+    """`success_held` → `held success`."""
+    return _OUTCOMES.get(name, plain(name))
+
+
+def kind(name: str) -> str:
+    """`pose_error` → `pose error`; `none` → `undisturbed`."""
+    return _KINDS.get(name, plain(name))
+
+
+def plain(name: str) -> str:
+    """An identifier as words."""
+    return name.replace("_", " ").replace(".", ", ")
+
+
+def percent(share: float | None) -> str:
+    """0.934 → `93.4 %`, without a zero after the point; an en dash where there is no share."""
+    if share is None:
+        return "–"
+    return f"{f'{100 * share:.1f}'.removesuffix('.0')}{_SPACE}%"
+
+
+def points(difference: float | None) -> str:
+    """A difference of shares in percentage points, signed."""
+    if difference is None:
+        return "–"
+    text = f"{100 * abs(difference):.1f}".removesuffix(".0")
+    return f"{'+' if difference > 0 else _MINUS}{text}" if text != "0" else "0"
+
+
+def span(low: float | None, high: float | None) -> str:
+    """An interval of shares: `91–95 %`."""
+    if low is None or high is None:
+        return "–"
+    return f"{100 * low:.0f}–{percent(round(high, 2))}"
+
+
+def counted(rate: Rate) -> str:
+    """`93.4 % (577/618)`."""
+    return f"{percent(rate.rate)} ({rate.count}/{rate.n})" if rate.n else "no case"
+
+
+def p_value(p: float) -> str:
+    """`p = 0.013`, or `p < 0.001`."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def difference_of(data: dict[str, Any]) -> str:
+    """`+81 points, 95 % interval +78 to +84`, from `Difference.to_json()`."""
+    text = f"{points(data['difference'])} points"
+    if data["low"] is None or data["high"] is None:
+        return text
+    return f"{text}, 95{_SPACE}% interval {points(data['low'])} to {points(data['high'])}"
+
+
+def duration(seconds: float) -> str:
+    """`4 min 10 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
+
+
+def number(value: float) -> str:
+    """At most three significant digits; thousands and millions as `k` and `M`."""
+    for factor, letter in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor:
+            return f"{value / factor:.3g}{_SPACE}{letter}"
+    return f"{value:.3g}".replace("-", _MINUS)
+
+
+def listed(items: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)

@@ -1,0 +1,93 @@
+"""B worlds of one scene, advanced together by MuJoCo's own batch: one engine call per control step."""
+
+import warnings
+from collections.abc import Mapping
+
+import mujoco
+import mujoco.batch
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from regrasp.simulation.readings import Readings
+from regrasp.simulation.scene import Scene
+from regrasp.simulation.variation import NOMINAL, Variation
+
+_SAVED = ("time", "qpos", "qvel", "qacc_warmstart", "ctrl", "xfrc_applied", "mocap_pos")
+
+
+class Worlds:
+    """B simulated copies of a scene. World i computes the same bytes alone, in any batch and on any number of threads.
+
+    Attributes:
+        ctrl: (B, U) float64, actuator targets for the next step; write into it.
+        push: (B, 3) float64, force on the scene's pushed body [N]; write into it.
+        fixture: (B, 3) float64, position of the scene's fixture [m]; write into it.
+        readings: live views for tasks and judges.
+        variation: per-world physics.
+        diverged: (B,) bool, worlds whose simulation broke down since they were placed.
+    """
+
+    def __init__(self, scene: Scene, count: int, threads: int = 0) -> None:
+        self.scene = scene
+        self.count = count
+        model = scene.model
+        self._batch = batch = mujoco.batch.Batch(model, count, threads)
+        self.variation = Variation(scene, batch)
+        batch.reset()
+        self.ctrl = batch.bind("ctrl")
+        self.push = batch.bind("xfrc_applied")[:, model.body(scene.pushed_body).id, :3]
+        self._mocap = int(model.body(scene.fixture).mocapid[0])
+        self.fixture = batch.bind("mocap_pos")[:, self._mocap]
+        self._qpos, self._qvel, self._clock = batch.bind("qpos"), batch.bind("qvel"), batch.bind("time")
+        self._expected = np.zeros(count)
+        self.diverged = np.zeros(count, bool)
+        views = (self._qpos, self._qvel, self.fixture, batch.bind("sensordata"))
+        self.readings = Readings(scene, *map(_view, views))
+        batch.forward()
+
+    def place(self, worlds: NDArray[np.int64], states: NDArray[np.float64]) -> None:
+        """Put worlds into stored states: (n, S) rows [qpos, qvel, mocap_pos], nominal physics, clock at zero."""
+        model = self.scene.model
+        nq, nv = model.nq, model.nv
+        self._batch.reset(worlds, stage=mujoco.mjtStage.mjSTAGE_NONE)
+        self._qpos[worlds] = states[:, :nq]
+        self._qvel[worlds] = states[:, nq : nq + nv]
+        self._batch.bind("mocap_pos")[worlds] = states[:, nq + nv :].reshape(len(worlds), -1, 3)
+        self.variation.set(worlds, np.broadcast_to(np.array(NOMINAL), (len(worlds), 3)))
+        self._expected[worlds] = 0.0
+        self.diverged[worlds] = False
+        self._batch.forward(worlds)
+
+    def step(self) -> None:
+        """Advance every world by one control step."""
+        self._batch.step(nstep=self.scene.substeps)
+        self._expected += self.scene.control_period
+        # A diverging world is reset by the engine, without a word, to finite defaults: only its clock tells.
+        self.diverged |= np.abs(self._clock - self._expected) > 0.5 * float(self.scene.model.opt.timestep)
+
+    def states(self) -> NDArray[np.float64]:
+        """(B, S) copy of the stored form of every world: [qpos, qvel, mocap_pos]."""
+        mocap = self._batch.bind("mocap_pos").reshape(self.count, -1)
+        return np.concatenate([self._qpos, self._qvel, mocap], axis=1)
+
+    def save(self) -> dict[str, NDArray[np.generic]]:
+        """Everything that the next step depends on; `restore` continues from it to the bit."""
+        rows = {name: np.array(self._batch.bind(name)) for name in _SAVED}
+        own = {"expected": self._expected, "diverged": self.diverged, "factors": self.variation.factors}
+        return rows | {name: value.copy() for name, value in own.items()}
+
+    def restore(self, saved: Mapping[str, NDArray[np.generic]]) -> None:
+        """Continue from what `save` returned."""
+        for name in _SAVED:
+            self._batch.bind(name)[:] = saved[name]
+        self._expected[:] = saved["expected"]
+        self.diverged[:] = saved["diverged"]
+        self.variation.set(np.arange(self.count), np.asarray(saved["factors"], np.float64))
+
+
+def _view(array: NDArray[np.float64]) -> torch.Tensor:
+    # The engine marks its outputs read-only and torch warns about any such array; nobody writes through these views.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(array)

@@ -1,0 +1,189 @@
+"""Timed physical perturbations, applied to a batch as array writes.
+
+A case has at most one disturbance. The event kinds (`push`, `slip`, `pose_error`) begin `delay` control steps after contact
+entry and act for `duration` steps, so that a slow and a fast policy are both disturbed while they hold the object; the quiet
+kinds last the whole trial.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regrasp.fields import Fields
+from regrasp.seeding import numpy_stream
+from regrasp.simulation.batch import Worlds
+
+UNITS: Mapping[str, str] = {
+    "none": "",
+    "push": "N·s",
+    "slip": "× contact friction",
+    "pose_error": "m",
+    "friction": "× joint friction",
+    "actuator": "× actuator strength",
+    "latency": "control steps",
+    "sensor_noise": "rad",
+}
+"""Disturbance kind → unit of its magnitude. `sensor_noise` is the standard deviation on angles; positions get a tenth of it in metres."""
+KINDS = tuple(UNITS)
+EVENTS = ("push", "slip", "pose_error")
+_QUIET_FACTOR = {"friction": 1, "actuator": 2}
+_NOISE_PER_UNIT = {"rad": 1.0, "m": 0.1}
+_NEVER = np.iinfo(np.int64).max // 4
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """One scheduled disturbance.
+
+    Attributes:
+        kind: one of `KINDS`.
+        magnitude: in the kind's unit.
+        direction: unit vector in the world frame, for `push` and `pose_error`.
+        delay: control steps between contact entry and the beginning, for event kinds.
+        duration: control steps it acts, for event kinds. A `pose_error` moves the fixture during them and leaves it there.
+    """
+
+    kind: str = "none"
+    magnitude: float = 0.0
+    direction: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    delay: int = 0
+    duration: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, for panels."""
+        return asdict(self) | {"direction": list(self.direction)}
+
+
+NONE = Disturbance()
+
+
+class Disturbances:
+    """The disturbances of B worlds: schedules as arrays, applied before each step.
+
+    Attributes:
+        began: (B,) int64 control step at which the disturbance began to act, -1 if it has not.
+    """
+
+    def __init__(self, worlds: Worlds, horizon: int, observed: Fields, actions: int) -> None:
+        count = worlds.count
+        self._worlds = worlds
+        self._horizon = horizon
+        self.began = np.full(count, -1)
+        self._kind = np.zeros(count, np.int64)
+        self._vector = np.zeros((count, 3))
+        self._magnitude = np.zeros(count)
+        self._delay = np.zeros(count, np.int64)
+        self._duration = np.zeros(count, np.int64)
+        self._start = np.full(count, _NEVER)
+        self._latency = np.zeros(count, np.int64)
+        self._queue = np.zeros((1, count, actions), np.float32)
+        self._noise_scale = np.concatenate([np.full(f.size, _NOISE_PER_UNIT.get(f.unit, 0.0)) for f in observed])
+        self._tape: dict[int, NDArray[np.float32]] = {}
+
+    def schedule(
+        self, worlds: NDArray[np.int64], disturbances: Sequence[Disturbance], seeds: Sequence[int]
+    ) -> None:
+        """Give freshly placed worlds their disturbance; `seeds` feed the noise of `sensor_noise`."""
+        factors = np.ones((len(worlds), 3))
+        for row, (world, one, seed) in enumerate(zip(worlds.tolist(), disturbances, seeds, strict=True)):
+            self._kind[world] = KINDS.index(one.kind)
+            self._vector[world] = one.direction
+            self._magnitude[world] = one.magnitude
+            self._delay[world], self._duration[world] = one.delay, one.duration
+            self._latency[world] = int(one.magnitude) if one.kind == "latency" else 0
+            self._tape.pop(world, None)
+            if one.kind in _QUIET_FACTOR:
+                factors[row, _QUIET_FACTOR[one.kind]] = one.magnitude
+            if one.kind == "sensor_noise":
+                self._tape[world] = self._noise(one.magnitude, seed)
+        quiet = (self._kind[worlds] > 0) & ~np.isin(self._kind[worlds], _EVENT_CODES)
+        self.began[worlds] = np.where(quiet, 0, -1)
+        self._start[worlds] = _NEVER
+        self._worlds.push[worlds] = 0.0
+        self._worlds.variation.set(worlds, factors)
+        self._grow_queue()
+
+    def _noise(self, magnitude: float, seed: int) -> NDArray[np.float32]:
+        size = (self._horizon + 1, len(self._noise_scale))
+        return (numpy_stream(seed, "sensor_noise").standard_normal(size) * magnitude * self._noise_scale).astype(np.float32)
+
+    def _grow_queue(self) -> None:
+        depth = int(self._latency.max()) + 1
+        if depth > len(self._queue):
+            missing = np.repeat(self._queue[-1:], depth - len(self._queue), axis=0)
+            self._queue = np.concatenate([self._queue, missing])
+
+    def delayed(self, action: NDArray[np.float32], elapsed: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(B, A) the actions that reach the actuators now; before the first arrives, it stands in for itself."""
+        if len(self._queue) == 1 or not self._latency.any():
+            return action
+        self._queue[1:] = self._queue[:-1]
+        self._queue[0] = action
+        fresh = elapsed == 0
+        self._queue[:, fresh] = action[fresh]
+        return self._queue[self._latency, np.arange(len(action))]
+
+    def noisy(self, observation: NDArray[np.float32], elapsed: NDArray[np.int64]) -> None:
+        """Add sensor noise to (B, O) observations in place."""
+        for world, tape in self._tape.items():
+            observation[world] += tape[min(int(elapsed[world]), self._horizon)]
+
+    def trigger(self, entered: NDArray[np.bool_], elapsed: NDArray[np.int64]) -> None:
+        """Start the clock of event disturbances in worlds whose contact entry has just happened."""
+        waiting = entered & (self._start == _NEVER) & np.isin(self._kind, _EVENT_CODES)
+        if waiting.any():
+            self._start[waiting] = elapsed[waiting] + self._delay[waiting]
+
+    def apply(self, elapsed: NDArray[np.int64]) -> None:
+        """Write what acts during the control step that begins now."""
+        age = elapsed - self._start
+        if (age < 0).all():
+            return
+        self.began = np.where(age == 0, elapsed, self.began)
+        acting = (age >= 0) & (age < self._duration)
+        seconds = self._duration * self._worlds.scene.control_period
+        push = acting & (self._kind == _CODE["push"])
+        ended = age == self._duration
+        self._worlds.push[ended] = 0.0
+        scale = self._magnitude[push] / seconds[push]
+        self._worlds.push[push] = self._vector[push] * scale[:, None]
+        move = acting & (self._kind == _CODE["pose_error"])
+        scale = self._magnitude[move] / self._duration[move]
+        self._worlds.fixture[move] += self._vector[move] * scale[:, None]
+        self._slip(np.flatnonzero((age == 0) & (self._kind == _CODE["slip"])), 0)
+        self._slip(np.flatnonzero(ended & (self._kind == _CODE["slip"])), 1)
+
+    def _slip(self, worlds: NDArray[np.int64], ending: int) -> None:
+        if len(worlds):
+            factors = np.ones((len(worlds), 3))
+            factors[:, 0] = 1.0 if ending else self._magnitude[worlds]
+            self._worlds.variation.set(worlds, factors)
+
+    def active(self, elapsed: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(B, kinds) one-hot of the disturbance acting now, for privileged observations; `none` is a zero row."""
+        age = elapsed - self._start
+        acting = ((age >= 0) & (age < self._duration)) | ((self._kind > 0) & ~np.isin(self._kind, _EVENT_CODES))
+        hot = np.zeros((len(acting), len(KINDS)), np.float32)
+        hot[acting, self._kind[acting]] = 1.0
+        return hot
+
+    def save(self) -> dict[str, NDArray[np.generic]]:
+        """All arrays, for resuming to the bit."""
+        arrays = {name: np.array(getattr(self, name)) for name in _SAVED}
+        worlds = np.array(sorted(self._tape), np.int64)
+        tapes = np.array([self._tape[int(w)] for w in worlds], np.float32)
+        return arrays | {"_tape_worlds": worlds, "_tapes": tapes}
+
+    def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
+        """Continue from what `save` returned."""
+        for name in _SAVED:
+            setattr(self, name, saved[name].copy())
+        self._tape = {int(w): tape.copy() for w, tape in zip(saved["_tape_worlds"], saved["_tapes"], strict=True)}
+
+
+_CODE = {kind: code for code, kind in enumerate(KINDS)}
+_EVENT_CODES = np.array([_CODE[kind] for kind in EVENTS])
+_SAVED = ("began", "_kind", "_vector", "_magnitude", "_delay", "_duration", "_start", "_latency", "_queue")

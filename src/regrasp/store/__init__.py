@@ -1,0 +1,1 @@
+"""Store: the run folder and its SQLite database of runs, checkpoints, trials and datasets; append-only."""
