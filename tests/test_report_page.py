@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -55,17 +56,22 @@ class Structure(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
-@pytest.fixture(scope="module")
-def finished() -> str:
-    return render_page(example.finished())
-
-
 RUNS = {"finished": example.finished, "stopped": example.stopped, "forced": example.forced, "empty": lambda: EMPTY}
+
+
+@cache
+def page_of(name: str) -> str:
+    return render_page(RUNS[name]())
+
+
+@pytest.fixture
+def finished() -> str:
+    return page_of("finished")
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_page_is_well_formed_and_needs_nothing_from_outside(name: str) -> None:
-    page = render_page(RUNS[name]())
+    page = page_of(name)
     found = Structure(page)
     assert "script" not in found.elements
     assert len(found.ids) == len(set(found.ids))
@@ -128,7 +134,7 @@ def test_everything_given_is_escaped() -> None:
 
 
 def test_run_stopped_at_the_gate_says_why_and_keeps_what_it_has() -> None:
-    text = Structure(render_page(example.stopped())).text
+    text = Structure(page_of("stopped")).text
     assert "The run stopped at the gate: after 3 rounds of cloning success 0.14 is not above 0.7" in text
     assert "No trial of this run has been drawn." in text
     assert "Share of the steps in contact" in text
@@ -136,13 +142,13 @@ def test_run_stopped_at_the_gate_says_why_and_keeps_what_it_has() -> None:
 
 
 def test_forced_run_is_shown_in_red() -> None:
-    page = render_page(example.forced())
+    page = page_of("forced")
     assert (
         '<p class="forced" role="alert">Forced. The gate said to go on cloning (success 0.14 is not above 0.7)' in page
     )
     assert "although the gate had said to go on cloning" in page
     assert re.search(r"\.forced\{[^}]*color:var\(--bad\)", page)
-    assert 'class="forced"' not in render_page(example.finished())
+    assert 'class="forced"' not in page_of("finished")
 
 
 def test_empty_run_makes_a_page_that_says_so() -> None:

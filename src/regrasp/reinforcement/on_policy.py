@@ -1,140 +1,241 @@
 """On-policy fine-tuning of a cloned policy: PPO (Schulman et al. 2017) that starts gently and remembers the demonstrations.
 
 What keeps the hand in contact: action noise of the size of the clone's own residual, a critic that is warmed up before the
-policy moves, a demonstration term that fades (Rajeswaran et al. 2018), and a stop when an update strays too far.
+policy moves, a demonstration term that fades (Rajeswaran et al. 2018), and a stop as soon as an update strays too far.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from regrasp.policies.policy import Policy
 from regrasp.policies.progress import Progress
-from regrasp.reinforcement.advantage import generalised_advantage
 from regrasp.reinforcement.critic import Critic
-from regrasp.reinforcement.rollout import Rollout, Segment, critic_input
-import time
+from regrasp.reinforcement.demonstration_term import demonstration_weight
+from regrasp.reinforcement.rollout import Finished, Rollout, Segment
+from regrasp.reinforcement.update import Batch, Demonstrations, fit_critic, improve, make_batch
+from regrasp.seeding import numpy_stream, torch_stream
+
+
+def _setting(default: Any, **bounds: Any) -> Any:
+    return field(default=default, metadata=bounds)
 
 
 @dataclass(frozen=True)
 class OnPolicyConfig:
-    iterations: int = 150
-    worlds: int = 128
-    segment: int = 50
-    learning_rate: float = 2e-4
-    final_learning_rate: float = 5e-5
-    critic_learning_rate: float = 5e-4
-    epochs: int = 5
-    minibatch: int = 1600
-    clip: float = 0.2
-    kl_stop: float = 0.03
-    discount: float = 0.99
-    gae_decay: float = 0.95
-    noise: float = 1.0
-    noise_floor: float = 0.05
-    critic_warmup: int = 5
+    """How to fine-tune.
+
+    Attributes:
+        iterations: segments collected and learned from.
+        worlds: B, simulated side by side.
+        segment: T, control steps per world and iteration.
+        learning_rate, final_learning_rate: Adam's for the policy, falling linearly.
+        critic_learning_rate: Adam's for the critic.
+        epochs: passes over a segment, at most.
+        minibatch: rows per gradient step.
+        clip: PPO's ratio clip.
+        kl_stop: the policy stops learning from a segment when its estimated KL divergence passes this.
+        discount: γ.
+        gae_decay: λ of the advantage estimate.
+        smallest_noise: the action noise starts at the clone's residual, but not below this, in half action ranges.
+        critic_warmup: iterations in which only the critic learns.
+        critic_hidden: widths of the critic's hidden layers.
+        largest_reward: the most a control step can pay; brings returns to the order of 1.
+        demonstration_weight: λ_BC at the start.
+        demonstration_decay: factor on λ_BC per iteration.
+        demonstration_starts: share of episodes that begin in a recorded state at first.
+        demonstration_starts_until: that share falls linearly to zero over this part of the iterations.
+        disturbed: share of episodes with a disturbance.
+        disturbances: kinds to train under; the panel's other kinds stay unseen.
+        check_every: iterations between two checkpoints on the way.
+        check_cases: undisturbed cases on which those are judged.
+    """
+
+    iterations: int = _setting(110, minimum=1)
+    worlds: int = _setting(128, minimum=1)
+    segment: int = _setting(50, minimum=1)
+    learning_rate: float = _setting(4e-5, above=0.0)
+    final_learning_rate: float = _setting(2e-5, minimum=0.0)
+    critic_learning_rate: float = _setting(5e-4, above=0.0)
+    epochs: int = _setting(8, minimum=1)
+    minibatch: int = _setting(1600, minimum=1)
+    clip: float = _setting(0.2, above=0.0)
+    kl_stop: float = _setting(0.03, above=0.0)
+    discount: float = _setting(0.99, minimum=0.0, maximum=0.9999)
+    gae_decay: float = _setting(0.95, minimum=0.0, maximum=1.0)
+    smallest_noise: float = _setting(0.07, above=0.0)
+    critic_warmup: int = _setting(5, minimum=0)
     critic_hidden: tuple[int, ...] = (256, 256)
-    largest_reward: float = 20.0
-    demonstration_weight: float = 0.1
-    demonstration_decay: float = 0.97
-    demonstration_starts: float = 0.5
-    demonstration_starts_until: float = 0.6
-    averaging: float = 0.9
-    disturbed: float = 0.5
+    largest_reward: float = _setting(20.0, above=0.0)
+    demonstration_weight: float = _setting(0.1, minimum=0.0)
+    demonstration_decay: float = _setting(0.98, minimum=0.0, maximum=1.0)
+    demonstration_starts: float = _setting(0.5, minimum=0.0, maximum=1.0)
+    demonstration_starts_until: float = _setting(0.6, above=0.0, maximum=1.0)
+    disturbed: float = _setting(0.5, minimum=0.0, maximum=1.0)
     disturbances: tuple[str, ...] = ("push", "slip", "pose_error", "friction")
+    check_every: int = _setting(40, minimum=1)
+    check_cases: int = _setting(64, minimum=1)
+
+    def starts_share(self, iteration: int) -> float:
+        """Share of episodes that begin in a recorded state, at an iteration."""
+        left = 1.0 - iteration / (self.iterations * self.demonstration_starts_until)
+        return self.demonstration_starts * max(0.0, left)
+
+    def rate(self, iteration: int) -> float:
+        """The policy's learning rate at an iteration."""
+        return self.learning_rate + (self.final_learning_rate - self.learning_rate) * iteration / self.iterations
 
 
 @dataclass
-class S:
+class FineTuning:
+    """Where fine-tuning stands: all that the next iteration depends on.
+
+    Attributes:
+        policy: being fine-tuned, changed in place.
+        critic: from policy and privileged observations to scaled returns.
+        rollout: the worlds.
+        demonstrations: what the demonstration term compares with.
+        iteration: iterations done.
+        control_steps: simulated so far.
+    """
+
     policy: Policy
     critic: Critic
     rollout: Rollout
+    demonstrations: Demonstrations
+    config: OnPolicyConfig
+    seed: int
+    iteration: int = 0
+    control_steps: int = 0
+
+    def __post_init__(self) -> None:
+        rate = self.config.critic_learning_rate
+        self.policy_optimiser = torch.optim.Adam(self.policy.parameters(), lr=self.config.learning_rate, fused=True)
+        self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=rate, fused=True)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything as named tensors, for a snapshot; `load` takes them back and continues to the bit."""
+        named: dict[str, Tensor] = {"progress": torch.tensor([self.iteration, self.control_steps])}
+        named |= {f"policy/{name}": value for name, value in self.policy.state_dict().items()}
+        named |= {f"critic/{name}": value for name, value in self.critic.state_dict().items()}
+        named |= {f"policy_adam/{name}": value for name, value in _moments(self.policy_optimiser).items()}
+        named |= {f"critic_adam/{name}": value for name, value in _moments(self.critic_optimiser).items()}
+        return named | {f"rollout/{name}": torch.from_numpy(value) for name, value in self.rollout.save().items()}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Continue from `tensors`."""
+        self.iteration, self.control_steps = (int(number) for number in tensors["progress"])
+        self.policy.load_state_dict(_below(tensors, "policy"))
+        self.critic.load_state_dict(_below(tensors, "critic"))
+        _set_moments(self.policy_optimiser, _below(tensors, "policy_adam"))
+        _set_moments(self.critic_optimiser, _below(tensors, "critic_adam"))
+        self.rollout.restore({name: value.numpy() for name, value in _below(tensors, "rollout").items()})
 
 
-def fine_tune(policy, critic, rollout, demo_obs, demo_act, cfg, gen, averaged=None):
-    popt = torch.optim.Adam(policy.parameters(), lr=cfg.learning_rate, fused=True)
-    copt = torch.optim.Adam(critic.parameters(), lr=cfg.critic_learning_rate, fused=True)
+def fine_tune(state: FineTuning) -> Iterator[Progress]:
+    """Iterate until `state.config.iterations`, changing `state` in place; yields a record after every iteration.
+
+    Every random draw of iteration k depends on the seed and k alone, so a state saved after any record and loaded again
+    continues as if nothing had happened.
+    """
+    config = state.config
+    if state.iteration == 0:
+        _widen(state.policy, config.smallest_noise)
+    while state.iteration < config.iterations:
+        begun = time.perf_counter()
+        segment, finished = _collect(state)
+        collected = time.perf_counter()
+        values = _learn(state, segment) | _episodes(finished)
+        state.iteration += 1
+        state.control_steps += segment.steps
+        values |= {
+            "reward": segment.reward.mean().item(),
+            "noise": state.policy.head.std().mean().item(),
+            "disturbed_share": config.disturbed if config.disturbances else 0.0,
+            "demonstration_starts": config.starts_share(state.iteration - 1),
+            "simulation_s": collected - begun,
+            "learning_s": time.perf_counter() - collected,
+        }
+        yield Progress("rl", state.iteration, config.iterations, state.control_steps, values)
+
+
+def _widen(policy: Policy, smallest_noise: float) -> None:
     with torch.no_grad():
-        policy.head.log_std.copy_((policy.head.std() * cfg.noise).clamp(min=cfg.noise_floor).log())
-    width = policy.head.std().detach().clone()
-    t_sim = t_learn = 0.0
-    steps = 0
-    scale = (1 - cfg.discount) / cfg.largest_reward
-    for it in range(cfg.iterations):
-        t0 = time.perf_counter()
-        share = max(0.0, 1 - it / max(1, cfg.iterations * cfg.demonstration_starts_until)) * cfg.demonstration_starts
-        if it == 0:
-            rollout.begin(share)
-        seg, fin = rollout.collect(policy, cfg.segment, share)
-        steps += seg.steps
-        t1 = time.perf_counter()
-        if it == 0:
-            critic.normaliser.fit(seg.critic_input.flatten(0, 1))
-        last = critic_input(rollout._observation)
-        with torch.no_grad():
-            v = critic(torch.cat([seg.critic_input, last[None]]).flatten(0, 1)).view(cfg.segment + 1, -1)
-            nv = v[1:].clone()
-            nv[seg.ended] = critic(seg.next_critic_input[seg.ended])
-        adv = generalised_advantage(seg.reward * scale, v[:-1], nv, seg.terminated, seg.ended, cfg.discount, cfg.gae_decay)
-        ret = (adv + v[:-1]).flatten()
-        adv = adv.flatten()
-        obs, ci, act, lp = (x.flatten(0, 1) for x in (seg.observation, seg.critic_input, seg.action, seg.log_prob))
-        n = len(adv)
-        warm = it < cfg.critic_warmup
-        frac = it / cfg.iterations
-        for g in popt.param_groups:
-            g["lr"] = cfg.learning_rate + (cfg.final_learning_rate - cfg.learning_rate) * frac
-        lam = cfg.demonstration_weight * cfg.demonstration_decay**it
-        kls = []
-        stop = warm
-        vl = []
-        advn = (adv - adv.mean()) / (adv.std() + 1e-8)
-        pupd = 0
-        obsn = policy.normaliser(obs)
-        cin = critic.normaliser(ci)
-        for ep in range(cfg.epochs if not warm else cfg.epochs):
-            perm = torch.randperm(n, generator=gen)
-            for idx in perm.split(cfg.minibatch):
-                copt.zero_grad()
-                closs = (critic.body(cin[idx]).squeeze(-1) - ret[idx]).square().mean()
-                closs.backward()
-                torch.nn.utils.clip_grad_norm_(critic.parameters(), 1.0)
-                copt.step()
-                vl.append(closs.item())
-                if stop:
-                    continue
-                popt.zero_grad()
-                mean = policy.head(policy.body(obsn[idx]))
-                std = policy.head.std()
-                z = (act[idx] - mean) / std
-                lpn = -(0.5 * z.square() + std.log()).sum(1)
-                logr = lpn - lp[idx]
-                ratio = logr.exp()
-                with torch.no_grad():
-                    kl = (ratio - 1 - logr).mean().item()
-                if kl > cfg.kl_stop:
-                    stop = True
-                    continue
-                a = advn[idx]
-                loss = -torch.min(ratio * a, ratio.clamp(1 - cfg.clip, 1 + cfg.clip) * a).mean()
-                if lam > 1e-4:
-                    di = torch.randint(len(demo_obs), (256,), generator=gen)
-                    dm = policy.head(policy.body(demo_obs[di]))
-                    loss = loss + lam * 0.5 * ((dm - demo_act[di]) / width).square().mean()
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(policy.parameters(), 0.5)
-                popt.step()
-                pupd += 1
-                kls.append(kl)
-        if averaged is not None and not warm:
-            with torch.no_grad():
-                for p, q in zip(averaged.parameters(), policy.parameters()):
-                    p.lerp_(q, 1 - cfg.averaging)
-        elif averaged is not None:
-            averaged.load_state_dict(policy.state_dict())
-        t2 = time.perf_counter()
-        t_sim += t1 - t0
-        t_learn += t2 - t1
-        yield dict(it=it, steps=steps, ev=float(1 - (ret - v[:-1].flatten()).var() / ret.var()), vl=sum(vl) / len(vl), kl=max(kls, default=0.0), pupd=pupd, std=policy.head.std().detach().mean().item(), reward=float(seg.reward.mean()), fin=fin, t_sim=t_sim, t_learn=t_learn, lam=lam)
+        policy.head.log_std.copy_(policy.head.std().clamp(min=smallest_noise).log())
+
+
+def _collect(state: FineTuning) -> tuple[Segment, Finished]:
+    share = state.config.starts_share(state.iteration)
+    state.rollout.starts.generator = numpy_stream(state.seed, "rl", "starts", state.iteration)
+    state.rollout.noise = torch_stream(state.seed, "rl", "noise", state.iteration)
+    if state.iteration == 0:
+        state.rollout.begin(share)
+    return state.rollout.collect(state.policy, state.config.segment, share)
+
+
+def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
+    config = state.config
+    if state.iteration == 0:
+        state.critic.normaliser.fit(segment.critic_input.flatten(0, 1))
+    for group in state.policy_optimiser.param_groups:
+        group["lr"] = config.rate(state.iteration)
+    weight = demonstration_weight(config.demonstration_weight, config.demonstration_decay, state.iteration)
+    scale = (1.0 - config.discount) / config.largest_reward
+    batch = make_batch(segment, state.policy, state.critic, scale, config.discount, config.gae_decay)
+    losses, kls = _epochs(state, batch, weight)
+    explained = 1.0 - (losses[0] if losses else 0.0) / max(batch.target.var().item(), 1e-12)
+    return {
+        "lambda_bc": weight,
+        "kl": max(kls, default=0.0),
+        "policy_updates": float(len(kls)),
+        "loss": sum(losses) / max(len(losses), 1),
+        "explained_variance": explained,
+    }
+
+
+def _epochs(state: FineTuning, batch: Batch, weight: float) -> tuple[list[float], list[float]]:
+    config = state.config
+    generator = torch_stream(state.seed, "rl", "minibatches", state.iteration)
+    moving = state.iteration >= config.critic_warmup
+    losses, kls = [], []
+    for _ in range(config.epochs):
+        for index in torch.randperm(len(batch.target), generator=generator).split(config.minibatch):
+            rows = batch.rows(index)
+            losses.append(fit_critic(state.critic, state.critic_optimiser, rows))
+            if not moving:
+                continue
+            pull = (weight, state.demonstrations, generator)
+            kl = improve(state.policy, state.policy_optimiser, rows, config.clip, config.kl_stop, pull)
+            moving = kl is not None
+            kls += [kl] if kl is not None else []
+    return losses, kls
+
+
+def _episodes(finished: Finished) -> dict[str, float]:
+    values = {"episodes": float(finished.episodes)}
+    if finished.from_task_start:
+        values["success_in_training"] = finished.successes / finished.from_task_start
+        values["contact_entry_in_training"] = finished.entered / finished.from_task_start
+    return values
+
+
+def _moments(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = optimiser.state_dict()["state"]
+    return {f"{index}.{name}": value for index, moments in state.items() for name, value in moments.items()}
+
+
+def _set_moments(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        moments.setdefault(int(index), {})[name] = value.clone()
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _below(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {key.removeprefix(f"{part}/"): value for key, value in tensors.items() if key.startswith(f"{part}/")}

@@ -20,7 +20,14 @@ SETTLED_SUCCESSES = 40
 class Segment:
     """T steps of B worlds; every array is (T, B, …).
 
-    `noise` is the standard normal draw behind each action, so that action = mean + std · noise.
+    Attributes:
+        observation: what the policy saw.
+        critic_input: what the critic sees of it; `next_critic_input` after the step, before any reset.
+        action: as drawn, unclipped.
+        log_prob: of the action, up to a constant.
+        reward: of the step.
+        terminated: the world broke down.
+        ended: the world was reset after this step, for whatever reason.
     """
 
     observation: Tensor
@@ -40,7 +47,13 @@ class Segment:
 
 @dataclass(frozen=True)
 class Finished:
-    """What episodes that ended in a segment were like."""
+    """What episodes that ended in a segment were like.
+
+    Attributes:
+        episodes: how many.
+        from_task_start: those that began at the task's own start and had its full time limit.
+        entered, successes: of these.
+    """
 
     episodes: int
     from_task_start: int

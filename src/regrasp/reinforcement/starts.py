@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.simulation.disturbance import NONE, Disturbance
-from regrasp.tasks.task import Task
+from regrasp.tasks.task import Disturbance, Task
 
 
 class Starts:
@@ -55,7 +54,7 @@ class Starts:
         return states, disturbances, seeds, ~chosen
 
     def _disturbance(self) -> Disturbance:
-        if self.generator.random() >= self.disturbed:
-            return NONE
-        kind = self.kinds[int(self.generator.integers(len(self.kinds)))]
+        kind = "none"
+        if self.generator.random() < self.disturbed:
+            kind = self.kinds[int(self.generator.integers(len(self.kinds)))]
         return self.task.draw_disturbance(kind, self.generator)

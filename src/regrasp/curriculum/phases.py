@@ -1,0 +1,263 @@
+"""The phases in order: clone until the gate opens, then fine-tune. A generator of events; whoever iterates stores them.
+
+Everything here is a function of the curriculum, the demonstrations and the seed. A run that was killed is executed again from
+its last `Snapshot` and ends with the same bytes.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from regrasp.curriculum.gate import MeasuredDecision, decide_on_trials
+from regrasp.curriculum.schema import Curriculum
+from regrasp.demonstrations import DemonstrationSet, transitions
+from regrasp.demonstrations.replay import replay
+from regrasp.imitation.cloning import CloningState, clone
+from regrasp.panel.cases import Case, draw_cases
+from regrasp.panel.evaluation import evaluate
+from regrasp.policies.policy import Policy, PolicySpec
+from regrasp.policies.progress import Progress
+from regrasp.reinforcement.critic import Critic
+from regrasp.reinforcement.on_policy import FineTuning, fine_tune
+from regrasp.reinforcement.rollout import Rollout
+from regrasp.reinforcement.starts import Starts
+from regrasp.reinforcement.update import Demonstrations
+from regrasp.seeding import numpy_stream, torch_stream
+from regrasp.tasks.environment import Environment
+from regrasp.tasks.task import Task
+from regrasp.trial import Trial
+
+SNAPSHOT_EVERY = 5
+"""Fine-tuning iterations between two snapshots."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that the rest of a phase depends on: `cut` is the phase's last finished step, `tensors` its state."""
+
+    phase: str
+    meta: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A policy worth keeping as a checkpoint, and what it was made from."""
+
+    name: str
+    policy: Policy
+    phase: str
+    parent: str | None
+    control_steps: int
+    provenance: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class GateDecided:
+    """What the gate said after a round of cloning."""
+
+    round: int
+    decision: MeasuredDecision
+    forced: bool
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The run ends before fine-tuning: why, and what would help."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Wall clock of one part (`simulation`, `learning`, `evaluation`)."""
+
+    part: str
+    seconds: float
+
+
+Event = Progress | Snapshot | Candidate | GateDecided | Stopped | Spent
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What a curriculum is executed on."""
+
+    task: Task
+    demonstrations: DemonstrationSet
+    threads: int = 0
+
+
+def execute(curriculum: Curriculum, given: Ingredients, resumed: Snapshot | None = None) -> Iterator[Event]:
+    """Run the curriculum from the beginning, or on from a snapshot of the same run."""
+    policy = _new_policy(curriculum, given.task)
+    resumed_rl = resumed is not None and resumed.phase == "rl"
+    if resumed is not None and resumed_rl:
+        policy.load_state_dict(_cloned(resumed.tensors))
+    else:
+        opened = yield from _clone_until_open(curriculum, given, policy, resumed)
+        if not opened:
+            return
+        yield _candidate(curriculum, given, "bc", policy, "bc", None, 0)
+    yield from _fine_tune(curriculum, given, policy, resumed if resumed_rl else None)
+
+
+def _new_policy(curriculum: Curriculum, task: Task) -> Policy:
+    cloning = curriculum.bc.cloning
+    spec = PolicySpec(
+        observation=task.observations["policy"].fields,
+        action=task.interface.fields,
+        hidden=cloning.hidden,
+        activation=cloning.activation,
+        interface=task.interface,
+        task=task.name,
+    )
+    return Policy.build(spec, torch_stream(curriculum.seed, "policy"))
+
+
+def _candidate(
+    curriculum: Curriculum, given: Ingredients, name: str, policy: Policy, phase: str, parent: str | None, steps: int
+) -> Candidate:
+    provenance = {
+        "phase": phase,
+        "curriculum": curriculum.digest,
+        "demonstrations": given.demonstrations.digest,
+        "seed": curriculum.seed,
+        "control_steps": steps,
+    }
+    return Candidate(name, policy, phase, parent, steps, provenance)
+
+
+def _clone_until_open(
+    curriculum: Curriculum, given: Ingredients, policy: Policy, resumed: Snapshot | None
+) -> Iterator[Event]:
+    settings = curriculum.bc
+    observations, actions = transitions(given.demonstrations)
+    state = CloningState()
+    if resumed is not None:
+        policy.load_state_dict(_cloned(resumed.tensors))
+        state = CloningState.from_tensors(dict(resumed.tensors))
+    first = max(0, state.updates - 1) // settings.cloning.updates
+    for number in range(first, settings.rounds_limit):
+        begun = time.perf_counter()
+        for progress in clone(policy, observations, actions, settings.cloning, curriculum.seed, state, number):
+            yield progress
+            yield Spent("learning", time.perf_counter() - begun)
+            yield Snapshot("bc", {"finished": {"bc": progress.step}}, _with_clone(state.to_tensors(), policy))
+            begun = time.perf_counter()
+        decided = yield from _ask_gate(curriculum, given, policy, number)
+        if decided.decision.phase == "rl_finetune" or decided.forced:
+            return True
+    yield Stopped(_why(decided.decision, settings.rounds_limit))
+    return False
+
+
+def _ask_gate(curriculum: Curriculum, given: Ingredients, policy: Policy, number: int) -> Iterator[Event]:
+    cases = draw_cases(given.task, {"none": curriculum.gate.cases}, curriculum.seed, "gate")
+    trials, spent = _judge(policy, given, cases)
+    yield spent
+    decision = decide_on_trials(trials, given.task.judge.primary, curriculum.gate)
+    last = number + 1 == curriculum.bc.rounds_limit
+    forced = curriculum.gate.force and last and decision.phase == "continue_bc"
+    decided = GateDecided(number, decision, forced)
+    yield decided
+    return decided
+
+
+def _why(decision: MeasuredDecision, rounds: int) -> str:
+    unmet = "; ".join(decision.decision.unmet)
+    return (
+        f"after {rounds} round{'s' if rounds > 1 else ''} of cloning the gate still says continue_bc ({unmet}). More or better "
+        "demonstrations, or more rounds (bc.rounds_limit), would help; gate.force = true starts fine-tuning all the same."
+    )
+
+
+def _judge(policy: Policy, given: Ingredients, cases: Sequence[Case]) -> tuple[list[Trial], Spent]:
+    begun = time.perf_counter()
+    trials = [trial for rows in evaluate(policy, given.task, cases, given.threads) for trial in rows]
+    return trials, Spent("evaluation", time.perf_counter() - begun)
+
+
+def _fine_tune(
+    curriculum: Curriculum, given: Ingredients, policy: Policy, resumed: Snapshot | None
+) -> Iterator[Event]:
+    state = _begin(curriculum, given, policy)
+    clone_weights = {name: value.clone() for name, value in policy.state_dict().items()}
+    if resumed is not None:
+        state.load(resumed.tensors)
+    yield Snapshot("rl", _finished(curriculum, state), _with_weights(state.tensors(), clone_weights))
+    checks = draw_cases(given.task, {"none": curriculum.rl.check_cases}, curriculum.seed, "check")
+    for progress in fine_tune(state):
+        done = state.iteration == curriculum.rl.iterations
+        due = state.iteration % curriculum.rl.check_every == 0 and not done
+        if due or done:
+            trials, spent = _judge(state.policy, given, checks)
+            progress = _with_check(progress, trials, given.task.judge.primary)
+            yield spent
+        yield progress
+        yield Spent("simulation", progress.values["simulation_s"])
+        yield Spent("learning", progress.values["learning_s"])
+        if due or done:
+            name = "rl" if done else f"rl-{state.iteration:04d}"
+            yield _candidate(curriculum, given, name, state.policy, "rl", "bc", state.control_steps)
+        if due or done or state.iteration % SNAPSHOT_EVERY == 0:
+            yield Snapshot("rl", _finished(curriculum, state), _with_weights(state.tensors(), clone_weights))
+
+
+def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTuning:
+    config, task, seed = curriculum.rl, given.task, curriculum.seed
+    environment = Environment(task, config.worlds, given.threads)
+    inputs = policy.spec.observation.size + environment.privileged_size
+    observations, actions = transitions(given.demonstrations)
+    starts = Starts(task, _states(given), config.disturbances, config.disturbed, numpy_stream(seed, "rl"))
+    return FineTuning(
+        policy=policy,
+        critic=Critic(inputs, config.critic_hidden, torch_stream(seed, "critic")),
+        rollout=Rollout(environment, starts, torch_stream(seed, "rl")),
+        demonstrations=Demonstrations(
+            policy.normaliser(observations), actions, policy.head.std().detach().clone()
+        ),
+        config=config,
+        seed=seed,
+    )
+
+
+def _states(given: Ingredients) -> NDArray[np.float64] | None:
+    """States of all demonstrations: as recorded, or else from replaying those that have a start."""
+    episodes = [episode for episode in given.demonstrations.episodes if episode.start is not None]
+    unknown = [episode for episode in episodes if episode.states is None]
+    if unknown:
+        episodes = [found.episode for found in replay(given.task, episodes, given.threads)]
+    rows = [episode.states[:-1] for episode in episodes if episode.states is not None]
+    return np.concatenate(rows) if rows else None
+
+
+def _with_check(progress: Progress, trials: Sequence[Trial], primary: str) -> Progress:
+    found = {
+        "contact_entry": sum(trial.entered for trial in trials) / len(trials),
+        primary: sum(bool(getattr(trial, primary)) for trial in trials) / len(trials),
+    }
+    return Progress(progress.phase, progress.step, progress.steps, progress.control_steps, {**progress.values, **found})
+
+
+def _finished(curriculum: Curriculum, state: FineTuning) -> dict[str, Any]:
+    rounds = curriculum.bc.rounds_limit * curriculum.bc.cloning.updates
+    return {"finished": {"bc": rounds, "rl": state.iteration}}
+
+
+def _with_clone(tensors: Mapping[str, Tensor], policy: Policy) -> dict[str, Tensor]:
+    return _with_weights(tensors, policy.state_dict())
+
+
+def _with_weights(tensors: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {**tensors, **{f"clone/{name}": value for name, value in weights.items()}}
+
+
+def _cloned(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key.removeprefix("clone/"): value for key, value in tensors.items() if key.startswith("clone/")}
