@@ -21,18 +21,20 @@ def make_episodes(task: Task, count: int = 2, steps: int = 40) -> list[Episode]:
         actions = np.array([np.interp(np.linspace(0, 4, steps), range(5), knot) for knot in knots.T]).T
         blank = np.zeros((steps + 1, task.observations["policy"].fields.size), np.float32)
         episodes.append(
-            Episode(actions.astype(np.float32), {"policy": blank}, np.zeros(steps), start=start, terminal_observed=False)
+            Episode(
+                actions.astype(np.float32), {"policy": blank}, np.zeros(steps), start=start, terminal_observed=False
+            )
         )
     return [found.episode for found in replay(task, episodes, threads=1)]
 
 
 def make_curriculum(iterations: int = 7) -> Curriculum:
-    """Two rounds of cloning at most, a gate that a clone of nothing passes by force, a few iterations of fine-tuning."""
+    """Two rounds of cloning at most, a gate that such a clone passes by force, a few iterations of fine-tuning."""
     return Curriculum(
         task="adroit-door",
         panel="unused.json",
         seed=3,
-        bc=CloningPhase(rounds_limit=2, cloning=CloningConfig(updates=40, batch_size=32, hidden=(32,), report_every=20)),
+        bc=CloningPhase(2, CloningConfig(updates=40, batch_size=32, hidden=(32,), report_every=20)),
         gate=GateConfig(contact_entry=0.99, cases=4, force=True),
         rl=OnPolicyConfig(
             iterations=iterations, worlds=6, segment=10, minibatch=30, epochs=2, critic_warmup=1, critic_hidden=(32,),

@@ -4,13 +4,13 @@ import copy
 from dataclasses import replace
 
 import pytest
-from small_run import make_curriculum, make_episodes, weights
 
 from regrasp.curriculum.phases import Candidate, Event, GateDecided, Ingredients, Snapshot, Stopped, execute
 from regrasp.curriculum.schema import Curriculum
 from regrasp.demonstrations import DemonstrationSet, digest_episodes
 from regrasp.policies.progress import Progress
 from regrasp.tasks import TASKS
+from small_run import make_curriculum, make_episodes, weights
 
 SHORT = replace(TASKS["adroit-door"], horizon=60)
 
@@ -18,7 +18,9 @@ SHORT = replace(TASKS["adroit-door"], horizon=60)
 @pytest.fixture(scope="module")
 def given() -> Ingredients:
     episodes = tuple(make_episodes(SHORT))
-    return Ingredients(SHORT, DemonstrationSet(episodes, SHORT.name, None, "made", digest_episodes(episodes)), threads=1)
+    return Ingredients(
+        SHORT, DemonstrationSet(episodes, SHORT.name, None, "made", digest_episodes(episodes)), threads=1
+    )
 
 
 @pytest.fixture(scope="module")

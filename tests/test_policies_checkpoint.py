@@ -29,13 +29,18 @@ PROVENANCE = {"phase": "bc", "seed": 3, "settings": {"updates": 10, "learning_ra
 
 
 @dataclass(frozen=True)
+class Group:
+    fields: Fields
+
+
+@dataclass(frozen=True)
 class SomeTask:
     name: str
     interface: ActionInterface
-    observations: dict[str, Fields]
+    observations: dict[str, Group]
 
 
-TASK = SomeTask("some-task", INTERFACE, {"policy": OBSERVATION})
+TASK = SomeTask("some-task", INTERFACE, {"policy": Group(OBSERVATION)})
 
 
 @pytest.fixture
@@ -244,7 +249,7 @@ def test_a_checkpoint_is_for_one_task_interface_and_observation(folder: Path) ->
         require_interface(manifest, replace(TASK, interface=faster))
     degrees = Fields([Field("qpos", 5, "deg"), Field("palm_position", 3, "m")])
     with pytest.raises(InputError, match=r"observation: found .*qpos\[5\] rad.* expected .*qpos\[5\] deg"):
-        require_interface(manifest, replace(TASK, observations={"policy": degrees}))
+        require_interface(manifest, replace(TASK, observations={"policy": Group(degrees)}))
 
 
 def test_tensor_files_come_back_and_damage_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ def modes(touching: Tensor) -> Tensor:
 
 def regions_of(mode: NDArray[np.uint8], regions: int) -> NDArray[np.bool_]:
     """The inverse of `modes`: (...) uint8 → (..., R) bool."""
-    return (mode[..., None] >> np.arange(regions)) & 1 == 1
+    bits: NDArray[np.bool_] = (mode[..., None] >> np.arange(regions)) & 1 == 1
+    return bits
 
 
 class ContactEntry:
@@ -49,9 +50,10 @@ class ContactEntry:
 
 def style(mode: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Contact style: the distribution (256,) of contact modes over the steps in contact; all zeros without contact."""
-    counts = np.bincount(mode.ravel(), minlength=256).astype(np.float64)
+    counts: NDArray[np.float64] = np.bincount(mode.ravel(), minlength=256).astype(np.float64)
     counts[0] = 0.0
-    return counts / max(counts.sum(), 1.0)
+    counts /= max(counts.sum(), 1.0)
+    return counts
 
 
 def style_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

@@ -1,16 +1,15 @@
 """The phases in order: clone until the gate opens, then fine-tune. A generator of events; whoever iterates stores them.
 
-Everything here is a function of the curriculum, the demonstrations and the seed. A run that was killed is executed again from
-its last `Snapshot` and ends with the same bytes.
+Everything here is a function of the curriculum, the demonstrations and the seed. A run that was killed is executed
+again from its last `Snapshot` and ends with the same bytes.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -136,7 +135,7 @@ def _candidate(
 
 def _clone_until_open(
     curriculum: Curriculum, given: Ingredients, policy: Policy, resumed: Snapshot | None
-) -> Iterator[Event]:
+) -> Generator[Event, None, bool]:
     settings = curriculum.bc
     observations, actions = transitions(given.demonstrations)
     state = CloningState()
@@ -158,7 +157,9 @@ def _clone_until_open(
     return False
 
 
-def _ask_gate(curriculum: Curriculum, given: Ingredients, policy: Policy, number: int) -> Iterator[Event]:
+def _ask_gate(
+    curriculum: Curriculum, given: Ingredients, policy: Policy, number: int
+) -> Generator[Event, None, GateDecided]:
     cases = draw_cases(given.task, {"none": curriculum.gate.cases}, curriculum.seed, "gate")
     trials, spent = _judge(policy, given, cases)
     yield spent
@@ -172,9 +173,10 @@ def _ask_gate(curriculum: Curriculum, given: Ingredients, policy: Policy, number
 
 def _why(decision: MeasuredDecision, rounds: int) -> str:
     unmet = "; ".join(decision.decision.unmet)
+    tried = f"{rounds} round{'s' if rounds > 1 else ''} of cloning"
     return (
-        f"after {rounds} round{'s' if rounds > 1 else ''} of cloning the gate still says continue_bc ({unmet}). More or better "
-        "demonstrations, or more rounds (bc.rounds_limit), would help; gate.force = true starts fine-tuning all the same."
+        f"after {tried} the gate still says continue_bc ({unmet}). More or better demonstrations, or more rounds "
+        "(bc.rounds_limit), would help; gate.force = true starts fine-tuning all the same."
     )
 
 
@@ -184,9 +186,7 @@ def _judge(policy: Policy, given: Ingredients, cases: Sequence[Case]) -> tuple[l
     return trials, Spent("evaluation", time.perf_counter() - begun)
 
 
-def _fine_tune(
-    curriculum: Curriculum, given: Ingredients, policy: Policy, resumed: Snapshot | None
-) -> Iterator[Event]:
+def _fine_tune(curriculum: Curriculum, given: Ingredients, policy: Policy, resumed: Snapshot | None) -> Iterator[Event]:
     state = _begin(curriculum, given, policy)
     clone_weights = {name: value.clone() for name, value in policy.state_dict().items()}
     if resumed is not None:
@@ -194,20 +194,25 @@ def _fine_tune(
     yield Snapshot("rl", _finished(curriculum, state), _with_weights(state.tensors(), clone_weights))
     checks = draw_cases(given.task, {"none": curriculum.rl.check_cases}, curriculum.seed, "check")
     for progress in fine_tune(state):
-        done = state.iteration == curriculum.rl.iterations
-        due = state.iteration % curriculum.rl.check_every == 0 and not done
-        if due or done:
-            trials, spent = _judge(state.policy, given, checks)
-            progress = _with_check(progress, trials, given.task.judge.primary)
-            yield spent
-        yield progress
         yield Spent("simulation", progress.values["simulation_s"])
         yield Spent("learning", progress.values["learning_s"])
-        if due or done:
-            name = "rl" if done else f"rl-{state.iteration:04d}"
+        name = _checkpoint_name(curriculum, state.iteration)
+        if name:
+            trials, spent = _judge(state.policy, given, checks)
+            yield spent
+            yield _with_check(progress, trials, given.task.judge.primary)
             yield _candidate(curriculum, given, name, state.policy, "rl", "bc", state.control_steps)
-        if due or done or state.iteration % SNAPSHOT_EVERY == 0:
+        else:
+            yield progress
+        if name or state.iteration % SNAPSHOT_EVERY == 0:
             yield Snapshot("rl", _finished(curriculum, state), _with_weights(state.tensors(), clone_weights))
+
+
+def _checkpoint_name(curriculum: Curriculum, iteration: int) -> str:
+    """What the checkpoint after an iteration is called; empty if there is none."""
+    if iteration == curriculum.rl.iterations:
+        return "rl"
+    return "" if iteration % curriculum.rl.check_every else f"rl-{iteration:04d}"
 
 
 def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTuning:
@@ -220,9 +225,7 @@ def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTu
         policy=policy,
         critic=Critic(inputs, config.critic_hidden, torch_stream(seed, "critic")),
         rollout=Rollout(environment, starts, torch_stream(seed, "rl")),
-        demonstrations=Demonstrations(
-            policy.normaliser(observations), actions, policy.head.std().detach().clone()
-        ),
+        demonstrations=Demonstrations(policy.normaliser(observations), actions, policy.head.std().detach().clone()),
         config=config,
         seed=seed,
     )

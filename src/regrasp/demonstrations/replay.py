@@ -19,7 +19,7 @@ class Replay:
     """One demonstration's recorded actions, executed from its recorded start.
 
     Attributes:
-        episode: the demonstration with the states, observations, rewards and contact modes of the replay; actions as recorded.
+        episode: the recorded actions with the states, observations, rewards and contact modes of the replay.
         contact_entry: first step of the first stable contact, -1 without one.
         success, success_at_end, success_held: as the task's judge finds them.
     """
@@ -29,6 +29,28 @@ class Replay:
     success: bool
     success_at_end: bool
     success_held: bool
+
+
+@dataclass(frozen=True)
+class _Played:
+    """What was seen in all worlds, (B, time, …), up to the end of the longest episode."""
+
+    states: NDArray[np.float64]
+    observations: NDArray[np.float32]
+    contact_modes: NDArray[np.uint8]
+    rewards: NDArray[np.float64]
+
+    def cut(self, episode: Episode, row: int) -> Episode:
+        """`episode` with what was seen in its world until its own end."""
+        end = episode.steps + 1
+        return replace(
+            episode,
+            states=self.states[row, :end],
+            observations={"policy": self.observations[row, :end]},
+            contact_modes=self.contact_modes[row, :end],
+            rewards=self.rewards[row, : episode.steps],
+            terminal_observed=True,
+        )
 
 
 def replay(task: Task, episodes: Sequence[Episode], threads: int = 0) -> list[Replay]:
@@ -55,9 +77,9 @@ def replay(task: Task, episodes: Sequence[Episode], threads: int = 0) -> list[Re
         rewards.append(step.reward.numpy().astype(np.float64))
         for row in np.flatnonzero(lengths == t + 1):
             ends.append((int(row), _outcome(environment, int(row))))
-    arrays = tuple(np.stack(part, axis=1) for part in (states, observations, contact, rewards))
+    played = _Played(*(np.stack(part, axis=1) for part in (states, observations, contact, rewards)))
     outcomes = dict(ends)
-    return [Replay(_cut(episode, arrays, row), *outcomes[row]) for row, episode in enumerate(episodes)]
+    return [Replay(played.cut(episode, row), *outcomes[row]) for row, episode in enumerate(episodes)]
 
 
 def _start(episode: Episode) -> NDArray[np.float64]:
@@ -68,22 +90,7 @@ def _start(episode: Episode) -> NDArray[np.float64]:
 
 def _outcome(environment: Environment, row: int) -> tuple[int, bool, bool, bool]:
     judgement = environment.judgement
-    return (
-        int(environment.entry.entry[row]),
-        bool(judgement.successes[row] > 0),
-        bool(judgement.at_end[row]),
-        bool(judgement.success_held[row]),
-    )
-
-
-def _cut(episode: Episode, arrays: tuple[NDArray[np.generic], ...], row: int) -> Episode:
-    states, observations, contact, rewards = arrays
-    end = episode.steps + 1
-    return replace(
-        episode,
-        states=states[row, :end],
-        observations={"policy": observations[row, :end]},
-        contact_modes=contact[row, :end],
-        rewards=rewards[row, : episode.steps],
-        terminal_observed=True,
-    )
+    findings = (judgement.successes > 0, judgement.at_end, judgement.success_held)
+    # A diverged world goes on from the engine's defaults; what it shows there is nobody's success.
+    once, at_end, held = (bool(found[row]) and not environment.worlds.diverged[row] for found in findings)
+    return int(environment.entry.entry[row]), once, at_end, held

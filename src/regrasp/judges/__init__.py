@@ -1,1 +1,1 @@
-"""The success code: decides success, loss, recovery and violations from physical state alone. It never sees a reward."""
+"""The success code: success, loss, recovery and violations from physical state alone. It never sees a reward."""

@@ -1,4 +1,7 @@
-"""The Adroit door is open when its hinge has turned 1.35 rad; DAPG (Rajeswaran et al. 2018) asks for more than 25 such steps."""
+"""The Adroit door is open when its hinge has turned 1.35 rad.
+
+DAPG (Rajeswaran et al. 2018) counts an episode as a success when more than 25 of its steps are such.
+"""
 
 from torch import Tensor
 

@@ -41,7 +41,7 @@ class Judge:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the rules: the numbers above and the code of this file and of the task's (without comments and docstrings)."""
+        """SHA-256 of the numbers above and of the code (no comments, no docstrings) of this file and the task's."""
         numbers = [self.primary, self.held_steps, self.stable_steps, self.recovery_window, sorted(self.violations)]
         files = {inspect.getmodule(self.success), sys.modules[__name__]}
         code = sorted(_code(inspect.getsource(module)) for module in files if module)
@@ -51,10 +51,10 @@ class Judge:
 def _code(source: str) -> str:
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-            body[0].value.value = ""
-    return ast.dump(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = ""
+    # Not `ast.dump`: its text differs between versions of Python for the same code.
+    return ast.unparse(tree)
 
 
 class Judgement:
@@ -62,7 +62,8 @@ class Judgement:
 
     Attributes:
         successes: (B,) steps in success.
-        first_success, lost_at, regained_at: (B,) int64. `regained_at` is the last step at which the held condition came back.
+        first_success, lost_at, regained_at: (B,) int64. `regained_at` is the last step at which the held condition came
+            back.
         at_end: (B,) bool, success at the latest step.
         held: (B,) bool, the held condition (stable contact, or success) now.
         broken: violation name → (B,) bool.
@@ -87,24 +88,24 @@ class Judgement:
         for values in (self.successes, self._change, self.at_end, self.held, self.touched, *self.broken.values()):
             values[worlds] = 0
 
-    def observe(self, readings: Readings, step: Tensor, disturbed: Tensor) -> None:
-        """Take in one control step: its number (B,) and whether the disturbance has begun (B,)."""
+    def observe(self, readings: Readings, step: Tensor, watched_from: Tensor) -> None:
+        """Take in one control step: its number (B,) and the first step (B,) at which the held condition can be lost."""
         success, touching = self.judge.success(readings), self.judge.touching(readings)
         self.at_end = success
         self.successes = self.successes + success
         self.first_success = torch.where(success & (self.first_success < 0), step, self.first_success)
         self.touched = self.touched | touching
-        self._hold(success | touching, step, disturbed)
+        self._hold(success | touching, step, watched_from)
         for name, rule in self.judge.violations.items():
             self.broken[name] = self.broken[name] | rule(readings)
         self.broken["untouched_success"] = self.broken["untouched_success"] | (success & ~self.touched)
 
-    def _hold(self, condition: Tensor, step: Tensor, disturbed: Tensor) -> None:
+    def _hold(self, condition: Tensor, step: Tensor, watched_from: Tensor) -> None:
         self._change = (self._change + 1) * (condition != self.held)
         turned = self._change >= self.judge.stable_steps
         began = step - self.judge.stable_steps + 1
         self.held = self.held ^ turned
-        lost = turned & ~self.held & disturbed & (self.lost_at < 0)
+        lost = turned & ~self.held & (began >= watched_from) & (self.lost_at < 0)
         self.lost_at = torch.where(lost, began, self.lost_at)
         self.regained_at = torch.where(turned & self.held, began, self.regained_at)
         self._change = self._change * ~turned

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +13,12 @@ from typing import Any
 from regrasp.errors import InputError
 from regrasp.fields import digest_of
 from regrasp.seeding import derive, numpy_stream
-from regrasp.simulation.disturbance import KINDS, Disturbance
+from regrasp.simulation.disturbance import DIRECTED, EVENTS, KINDS, LIMITS, Disturbance
 from regrasp.tasks.task import Task
 
 FORMAT = "regrasp-panel/1"
+LONGEST = 1_000_000
+"""Control steps that no trial, delay or duration of a panel exceeds."""
 _KEYS = ("format", "made_by", "task", "interface", "judge", "scene", "horizon", "digest", "cases")
 
 
@@ -85,7 +88,8 @@ class Panel:
         now = _identity(task)
         for name, value in now.items():
             if getattr(self, name) != value:
-                raise InputError(source, name, _short(getattr(self, name)), f"{_short(value)}, the {task.name} of today")
+                expected = f"{_short(value)}, the {task.name} of today"
+                raise InputError(source, name, _short(getattr(self, name)), expected)
 
 
 def _identity(task: Task) -> dict[str, Any]:
@@ -125,7 +129,10 @@ def write_panel(panel: Panel, path: Path) -> None:
     """Write the panel file: complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(panel.to_text(), encoding="utf-8")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(panel.to_text())
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(temporary, path)
 
 
@@ -133,20 +140,25 @@ def read_panel(path: Path | str) -> Panel:
     """Read a panel file and check it against its own digest.
 
     Raises:
-        InputError: missing, not JSON, a key missing or unknown, a malformed case, or content that is not what was signed.
+        InputError: missing, not JSON, a key missing or unknown, a case that makes no sense, or content that is not what
+            was signed.
     """
     data = _read_json(Path(path))
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise InputError(path, "format", repr(data.get("format") if isinstance(data, dict) else data)[:60], FORMAT)
-    for key in sorted(set(_KEYS) ^ set(data)):
-        found = "no such key" if key in _KEYS else "an unknown key"
-        raise InputError(path, key, found, "the keys of a panel", _KEYS)
+        raise InputError(path, "format", _shown(data.get("format") if isinstance(data, dict) else data), FORMAT)
+    _require_keys(path, "", data, _KEYS)
+    for key in ("task", "interface", "judge", "scene", "digest"):
+        if not isinstance(data[key], str):
+            raise InputError(path, key, _shown(data[key]), "text")
+    horizon = _whole(path, "horizon", data["horizon"], 1)
     if not isinstance(data["cases"], list) or not data["cases"]:
-        raise InputError(path, "cases", repr(data["cases"])[:60], "a list of cases")
+        raise InputError(path, "cases", _shown(data["cases"]), "a list of cases")
     cases = tuple(_read_case(path, number, entry) for number, entry in enumerate(data["cases"]))
-    panel = Panel(**{name: data[name] for name in ("task", "interface", "judge", "scene", "horizon")}, cases=cases)
+    names = {name: data[name] for name in ("task", "interface", "judge", "scene")}
+    panel = Panel(**names, horizon=horizon, cases=cases)
     if panel.digest != data["digest"]:
-        raise InputError(path, "digest", f"content {panel.digest[:12]}", f"the signed {str(data['digest'])[:12]}; the file was changed")
+        signed = f"the signed {data['digest'][:12]}; the file was changed"
+        raise InputError(path, "digest", f"content {panel.digest[:12]}", signed)
     return panel
 
 
@@ -155,19 +167,69 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(path, "", "no such file", "a panel file") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(path, "", f"unreadable content ({error})", "a panel file (JSON)") from None
 
 
 def _read_case(path: Path | str, number: int, entry: Any) -> Case:
-    try:
-        schedule = dict(entry["disturbance"])
-        schedule["direction"] = tuple(float(x) for x in schedule["direction"])
-        disturbance = Disturbance(**schedule)
-        state = tuple(float(x) for x in entry["state"])
-        case = Case(number, str(entry["object"]), int(entry["seed"]), disturbance, state)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(path, f"case {number}", f"a malformed entry ({error})", "object, seed, disturbance and state") from None
-    if disturbance.kind not in KINDS:
-        raise InputError(path, f"case {number}: disturbance", repr(disturbance.kind), "a kind of disturbance", KINDS)
-    return case
+    place = f"case {number}"
+    _require_keys(path, place, entry, ("object", "seed", "disturbance", "state"))
+    if not isinstance(entry["object"], str):
+        raise InputError(path, f"{place}: object", _shown(entry["object"]), "the name of an object")
+    return Case(
+        number,
+        entry["object"],
+        _whole(path, f"{place}: seed", entry["seed"], 0, 2**63 - 1),
+        _read_disturbance(path, f"{place}: disturbance", entry["disturbance"]),
+        _numbers(path, f"{place}: state", entry["state"]),
+    )
+
+
+def _read_disturbance(path: Path | str, place: str, entry: Any) -> Disturbance:
+    _require_keys(path, place, entry, ("kind", "magnitude", "direction", "delay", "duration"))
+    kind = entry["kind"]
+    if kind not in KINDS:
+        raise InputError(path, f"{place}: kind", _shown(kind), "a kind of disturbance", KINDS)
+    low, high = LIMITS[kind]
+    magnitude = entry["magnitude"]
+    if not _is_number(magnitude) or not low <= magnitude <= high or (kind == "latency" and magnitude != int(magnitude)):
+        whole = "a whole number" if kind == "latency" else "a number"
+        raise InputError(path, f"{place}: magnitude", _shown(magnitude), f"{whole} from {low:g} to {high:g} for {kind}")
+    direction = _numbers(path, f"{place}: direction", entry["direction"])
+    if len(direction) != 3 or (kind in DIRECTED and abs(math.hypot(*direction) - 1.0) > 1e-9):
+        raise InputError(path, f"{place}: direction", _shown(entry["direction"]), "a unit vector of 3 numbers")
+    delay = _whole(path, f"{place}: delay", entry["delay"], 0)
+    duration = _whole(path, f"{place}: duration", entry["duration"], 1 if kind in EVENTS else 0)
+    return Disturbance(kind, magnitude, (direction[0], direction[1], direction[2]), delay, duration)
+
+
+def _require_keys(path: Path | str, place: str, entry: Any, keys: Sequence[str]) -> None:
+    if not isinstance(entry, dict):
+        raise InputError(path, place, _shown(entry), "keys and values", keys)
+    for key in sorted(set(keys) ^ set(entry)):
+        found = "no such key" if key in keys else "an unknown key"
+        raise InputError(path, f"{place}: {key}" if place else key, found, "the keys of a panel", keys)
+
+
+def _whole(path: Path | str, place: str, value: Any, low: int, high: int = LONGEST) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(path, place, _shown(value), f"a whole number from {low} to {high}")
+    return value
+
+
+def _numbers(path: Path | str, place: str, values: Any) -> tuple[float, ...]:
+    if not isinstance(values, list):
+        raise InputError(path, place, _shown(values), "a list of numbers")
+    for column, value in enumerate(values):
+        if not _is_number(value):
+            raise InputError(path, f"{place}, number {column}", _shown(value), "a finite number")
+    return tuple(map(float, values))
+
+
+def _is_number(value: Any) -> bool:
+    # Beyond 1e10 the engine itself gives up.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e10
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:60]

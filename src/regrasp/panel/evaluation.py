@@ -1,4 +1,4 @@
-"""Trials: one actor on a list of cases. A case's row is the same bytes alone, in any order and on any number of threads."""
+"""Trials: one actor on a list of cases. A case's row is the same bytes alone, in any order and on any threads."""
 
 from collections.abc import Iterator, Sequence
 
@@ -22,12 +22,16 @@ def evaluate(actor: Actor, task: Task, cases: Sequence[Case], threads: int = 0) 
     """Judge `actor` on every case; yields the rows of up to `WORLDS` cases at a time, in the order of `cases`.
 
     Raises:
-        InputError: the actor's actions mean something else than the task's.
+        InputError: the actor's actions mean something else than the task's, or a start state is not one of its scene.
     """
     if actor.interface_digest != task.interface.digest:
         raise InputError(
             "actor", "action interface", actor.interface_digest[:12], f"{task.interface.digest[:12]} of {task.name}"
         )
+    for case in cases:
+        if len(case.state) != task.scene.state_size:
+            found = f"{len(case.state)} numbers"
+            raise InputError("panel", f"case {case.number}: state", found, f"{task.scene.state_size} for {task.name}")
     for first in range(0, len(cases), WORLDS):
         yield _play(actor, task, cases[first : first + WORLDS], threads)[0]
 
@@ -44,8 +48,6 @@ def _play(
     count = len(cases)
     environment = Environment(task, count, threads)
     starts = np.array([case.state for case in cases])
-    if starts.shape != (count, task.scene.state_size):
-        raise InputError("panel", "state", f"{starts.shape[-1]} numbers", f"{task.scene.state_size} for {task.name}")
     environment.reset(np.arange(count), starts, [case.disturbance for case in cases], [case.seed for case in cases])
     observation = environment.observe()["policy"]
     broke = np.full(count, -1)
@@ -69,14 +71,15 @@ def _row(
     environment: Environment, case: Case, row: int, reward: float, broke: int, history: NDArray[np.uint8]
 ) -> Trial:
     judgement = environment.judgement
-    # What a diverged world shows after its silent reset is no success, whatever its joints say.
+    # A diverged world goes on from the engine's defaults; what it shows there is nobody's contact, loss or success.
     sound = broke < 0
 
     def flag(values: torch.Tensor) -> bool:
         return sound and bool(values[row])
 
     def when(values: torch.Tensor) -> int:
-        return int(values[row])
+        step = int(values[row])
+        return step if sound or step < broke else -1
 
     return Trial(
         case=case.number,
@@ -89,10 +92,10 @@ def _row(
         success_at_end=flag(judgement.at_end),
         success_held=flag(judgement.success_held),
         contact_entry=when(environment.entry.entry),
-        disturbed_at=int(environment.disturbances.began[row]),
+        disturbed_at=when(torch.from_numpy(environment.disturbances.began)),
         lost_at=when(judgement.lost_at),
         recovered_at=when(judgement.recovered_at) if sound else -1,
-        first_success=when(judgement.first_success),
+        first_success=when(judgement.first_success) if sound else -1,
         slip=float(environment.slip[row]),
         total_reward=float(reward),
         steps=environment.task.horizon,

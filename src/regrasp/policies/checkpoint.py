@@ -43,6 +43,15 @@ class Manifest:
     digest: str
 
 
+class Described(Protocol):
+    """The part of an observation group that a policy must fit."""
+
+    @property
+    def fields(self) -> Fields:
+        """Its columns."""
+        ...
+
+
 class Performable(Protocol):
     """The part of a task that a policy must fit."""
 
@@ -57,7 +66,7 @@ class Performable(Protocol):
         ...
 
     @property
-    def observations(self) -> Mapping[str, Fields]:
+    def observations(self) -> Mapping[str, Described]:
         """Observation groups by name; a policy reads the group `policy`."""
         ...
 
@@ -126,8 +135,9 @@ def require_interface(manifest: Manifest, task: Performable) -> None:
     if spec.interface.digest != task.interface.digest:
         expected = f"{task.interface.digest}, the action interface of task {task.name!r}"
         raise InputError(source, "interface", f"digest {spec.interface.digest}", expected)
-    if spec.observation != task.observations["policy"]:
-        raise InputError(source, "observation", repr(spec.observation), f"the task's {task.observations['policy']!r}")
+    seen = task.observations["policy"].fields
+    if spec.observation != seen:
+        raise InputError(source, "observation", repr(spec.observation), f"the task's {seen!r}")
 
 
 def _manifest_bytes(content: Mapping[str, Any]) -> bytes:

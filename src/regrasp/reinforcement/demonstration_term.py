@@ -14,7 +14,7 @@ def demonstration_loss(policy: Policy, observation: Tensor, action: Tensor, widt
         action: (N, A) demonstrated actions in [-1, 1].
         width: (A,) the clone's residual per action; at the start of fine-tuning the loss is about 1/2.
     """
-    error = (policy.head(policy.body(observation)) - action) / width
+    error: Tensor = (policy.head(policy.body(observation)) - action) / width
     return 0.5 * error.square().mean()
 
 

@@ -1,11 +1,12 @@
-"""On-policy fine-tuning of a cloned policy: PPO (Schulman et al. 2017) that starts gently and remembers the demonstrations.
+"""On-policy fine-tuning of a clone: PPO (Schulman et al. 2017) that starts gently and remembers the demonstrations.
 
-What keeps the hand in contact: action noise of the size of the clone's own residual, a critic that is warmed up before the
-policy moves, a demonstration term that fades (Rajeswaran et al. 2018), and a stop as soon as an update strays too far.
+What keeps the hand in contact: action noise of the size of the clone's own residual, a critic that is warmed up before
+the policy moves, a demonstration term that fades (Rajeswaran et al. 2018), and a stop when an update strays too far.
 """
 
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from regrasp.policies.progress import Progress
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.demonstration_term import demonstration_weight
 from regrasp.reinforcement.rollout import Finished, Rollout, Segment
-from regrasp.reinforcement.update import Batch, Demonstrations, fit_critic, improve, make_batch
+from regrasp.reinforcement.update import Batch, Demonstrations, Rewards, fit_critic, improve, make_batch
 from regrasp.seeding import numpy_stream, torch_stream
 
 
@@ -44,7 +45,7 @@ class OnPolicyConfig:
         smallest_noise: the action noise starts at the clone's residual, but not below this, in half action ranges.
         critic_warmup: iterations in which only the critic learns.
         critic_hidden: widths of the critic's hidden layers.
-        largest_reward: the most a control step can pay; brings returns to the order of 1.
+        largest_reward: what a control step in success pays; brings returns to the order of 1.
         demonstration_weight: λ_BC at the start.
         demonstration_decay: factor on λ_BC per iteration.
         demonstration_starts: share of episodes that begin in a recorded state at first.
@@ -55,24 +56,24 @@ class OnPolicyConfig:
         check_cases: undisturbed cases on which those are judged.
     """
 
-    iterations: int = _setting(110, minimum=1)
+    iterations: int = _setting(140, minimum=1)
     worlds: int = _setting(128, minimum=1)
     segment: int = _setting(50, minimum=1)
-    learning_rate: float = _setting(4e-5, above=0.0)
+    learning_rate: float = _setting(7e-5, above=0.0)
     final_learning_rate: float = _setting(2e-5, minimum=0.0)
     critic_learning_rate: float = _setting(5e-4, above=0.0)
-    epochs: int = _setting(8, minimum=1)
+    epochs: int = _setting(6, minimum=1)
     minibatch: int = _setting(1600, minimum=1)
     clip: float = _setting(0.2, above=0.0)
     kl_stop: float = _setting(0.03, above=0.0)
     discount: float = _setting(0.99, minimum=0.0, maximum=0.9999)
     gae_decay: float = _setting(0.95, minimum=0.0, maximum=1.0)
-    smallest_noise: float = _setting(0.07, above=0.0)
+    smallest_noise: float = _setting(0.05, above=0.0)
     critic_warmup: int = _setting(5, minimum=0)
     critic_hidden: tuple[int, ...] = (256, 256)
     largest_reward: float = _setting(20.0, above=0.0)
     demonstration_weight: float = _setting(0.1, minimum=0.0)
-    demonstration_decay: float = _setting(0.98, minimum=0.0, maximum=1.0)
+    demonstration_decay: float = _setting(0.97, minimum=0.0, maximum=1.0)
     demonstration_starts: float = _setting(0.5, minimum=0.0, maximum=1.0)
     demonstration_starts_until: float = _setting(0.6, above=0.0, maximum=1.0)
     disturbed: float = _setting(0.5, minimum=0.0, maximum=1.0)
@@ -184,35 +185,45 @@ def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
     for group in state.policy_optimiser.param_groups:
         group["lr"] = config.rate(state.iteration)
     weight = demonstration_weight(config.demonstration_weight, config.demonstration_decay, state.iteration)
-    scale = (1.0 - config.discount) / config.largest_reward
-    batch = make_batch(segment, state.policy, state.critic, scale, config.discount, config.gae_decay)
-    losses, kls = _epochs(state, batch, weight)
-    explained = 1.0 - (losses[0] if losses else 0.0) / max(batch.target.var().item(), 1e-12)
+    rewards = Rewards(config.largest_reward, config.discount, config.gae_decay)
+    batch = make_batch(segment, state.policy, state.critic, rewards)
+    # Critic and policy share nothing but the batch: the policy learns here while the critic learns beside it.
+    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as beside:
+        fitting = beside.submit(_fit_critic, state, batch)
+        kls = _improve_policy(state, batch, weight)
+        losses = fitting.result()
     return {
         "lambda_bc": weight,
         "kl": max(kls, default=0.0),
         "policy_updates": float(len(kls)),
-        "loss": sum(losses) / max(len(losses), 1),
-        "explained_variance": explained,
+        "loss": sum(losses) / len(losses),
+        "explained_variance": 1.0 - losses[0] / max(batch.target.var().item(), 1e-12),
     }
 
 
-def _epochs(state: FineTuning, batch: Batch, weight: float) -> tuple[list[float], list[float]]:
-    config = state.config
-    generator = torch_stream(state.seed, "rl", "minibatches", state.iteration)
-    moving = state.iteration >= config.critic_warmup
-    losses, kls = [], []
-    for _ in range(config.epochs):
-        for index in torch.randperm(len(batch.target), generator=generator).split(config.minibatch):
-            rows = batch.rows(index)
-            losses.append(fit_critic(state.critic, state.critic_optimiser, rows))
-            if not moving:
-                continue
-            pull = (weight, state.demonstrations, generator)
-            kl = improve(state.policy, state.policy_optimiser, rows, config.clip, config.kl_stop, pull)
-            moving = kl is not None
-            kls += [kl] if kl is not None else []
-    return losses, kls
+def _fit_critic(state: FineTuning, batch: Batch) -> list[float]:
+    shuffled = _minibatches(state, "critic", len(batch.target))
+    return [fit_critic(state.critic, state.critic_optimiser, batch.rows(index)) for index in shuffled]
+
+
+def _improve_policy(state: FineTuning, batch: Batch, weight: float) -> list[float]:
+    config, kls = state.config, list[float]()
+    if state.iteration < config.critic_warmup:
+        return kls
+    pull = (weight, state.demonstrations, torch_stream(state.seed, "rl", "demonstrations", state.iteration))
+    for index in _minibatches(state, "policy", len(batch.target)):
+        rows = batch.rows(index)
+        kl = improve(state.policy, state.policy_optimiser, rows, config.clip, config.kl_stop, pull)
+        if kl is None:
+            break
+        kls.append(kl)
+    return kls
+
+
+def _minibatches(state: FineTuning, use: str, rows: int) -> Iterator[Tensor]:
+    generator = torch_stream(state.seed, "rl", use, state.iteration)
+    for _ in range(state.config.epochs):
+        yield from torch.randperm(rows, generator=generator).split(state.config.minibatch)
 
 
 def _episodes(finished: Finished) -> dict[str, float]:

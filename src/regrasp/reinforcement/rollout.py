@@ -12,8 +12,8 @@ from regrasp.policies.policy import Policy
 from regrasp.reinforcement.starts import Starts
 from regrasp.tasks.environment import Environment
 
-SETTLED_SUCCESSES = 40
-"""Steps in success after which an episode has nothing more to teach and is cut off (its value is bootstrapped)."""
+SETTLED_MARGIN = 5
+"""An episode is cut off with this many more steps in success than the judge asks for: it has no more to teach."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Segment:
         log_prob: of the action, up to a constant.
         reward: of the step.
         terminated: the world broke down.
+        settled: success has been held; the world is reset.
         ended: the world was reset after this step, for whatever reason.
     """
 
@@ -37,6 +38,7 @@ class Segment:
     log_prob: Tensor
     reward: Tensor
     terminated: Tensor
+    settled: Tensor
     ended: Tensor
 
     @property
@@ -91,7 +93,8 @@ class Rollout:
             draw = torch.randn(mean.shape, generator=self.noise)
             action = mean + std * draw
             step = self.environment.step(action)
-            ended = self._ended(step.terminated | step.truncated)
+            settled = self._settled()
+            ended = self._ended(step.terminated | step.truncated | settled)
             self._observation = step.observations
             rows["observation"].append(before["policy"])
             rows["critic_input"].append(critic_input(before))
@@ -100,15 +103,20 @@ class Rollout:
             rows["log_prob"].append(-(0.5 * draw.square() + std.log()).sum(1))
             rows["reward"].append(step.reward)
             rows["terminated"].append(step.terminated)
+            rows["settled"].append(settled)
             rows["ended"].append(torch.from_numpy(ended))
             if ended.any():
                 finished += self._finish(np.flatnonzero(ended), from_demonstrations)
         segment = Segment(**{name: torch.stack(values) for name, values in rows.items()})
         return segment, Finished(*(int(n) for n in finished))
 
+    def _settled(self) -> Tensor:
+        judgement = self.environment.judgement
+        return judgement.successes > judgement.judge.held_steps + SETTLED_MARGIN
+
     def _ended(self, over: Tensor) -> NDArray[np.bool_]:
-        settled = self.environment.judgement.successes.numpy() >= SETTLED_SUCCESSES
-        return over.numpy() | (self.environment.elapsed.numpy() >= self._limit) | settled
+        ended: NDArray[np.bool_] = over.numpy() | (self.environment.elapsed.numpy() >= self._limit)
+        return ended
 
     def _finish(self, worlds: NDArray[np.int64], from_demonstrations: float) -> NDArray[np.int64]:
         own = worlds[self._own_start[worlds] & (self._limit[worlds] == self.environment.task.horizon)]

@@ -1,4 +1,4 @@
-"""Where training episodes begin: the task's own starts, or recorded states of demonstrations; undisturbed or disturbed."""
+"""Where training episodes begin: at the task's own starts or in recorded states, undisturbed or disturbed."""
 
 from collections.abc import Sequence
 
@@ -40,8 +40,8 @@ class Starts:
 
         Args:
             count: n.
-            from_demonstrations: probability that an episode begins in a recorded state (Hosu and Rebedea 2016; Nair et al.
-                2018). That is a privilege of simulation, and the report says that it was used.
+            from_demonstrations: probability that an episode begins in a recorded state (Nair et al. 2018): a privilege
+                of simulation, which the report says was used.
         """
         states = self.task.draw_starts(count, self.generator)
         chosen = np.zeros(count, bool)

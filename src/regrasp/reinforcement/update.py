@@ -1,5 +1,6 @@
 """One round of updates from one segment: PPO's clipped objective (Schulman et al. 2017) and the critic's regression."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -45,21 +46,36 @@ class Demonstrations:
         return self.observation[rows], self.action[rows]
 
 
-@torch.no_grad()
-def make_batch(segment: Segment, policy: Policy, critic: Critic, scale: float, discount: float, decay: float) -> Batch:
-    """Estimate advantages and flatten.
+@dataclass(frozen=True)
+class Rewards:
+    """How rewards become returns.
 
-    Args:
-        segment: T steps of B worlds.
-        policy: whose normaliser is used.
-        critic: predicts returns of rewards times `scale`.
-        scale: brings returns to the order of 1.
+    Attributes:
+        largest: reward of a control step in success.
         discount: γ.
-        decay: λ of the advantage.
+        decay: λ of the advantage estimate.
     """
+
+    largest: float
+    discount: float
+    decay: float
+
+    def scaled(self, reward: Tensor) -> Tensor:
+        """By symlog (Hafner et al. 2023), so that late jumps do not drown the first; success for ever is worth 1."""
+        compressed = reward.sign() * reward.abs().log1p()
+        return compressed * ((1.0 - self.discount) / math.log1p(self.largest))
+
+
+@torch.no_grad()
+def make_batch(segment: Segment, policy: Policy, critic: Critic, rewards: Rewards) -> Batch:
+    """Estimate advantages of T steps of B worlds, flatten, and normalise as policy and critic read it."""
     value, following = _values(segment, critic)
-    reward = segment.reward * scale
-    advantage = generalised_advantage(reward, value, following, segment.terminated, segment.ended, discount, decay)
+    # Success that has lasted is treated as lasting: its worth is known, and need not be learned.
+    following[segment.settled] = 1.0
+    reward = rewards.scaled(segment.reward)
+    advantage = generalised_advantage(
+        reward, value, following, segment.terminated, segment.ended, rewards.discount, rewards.decay
+    )
     return Batch(
         observation=policy.normaliser(segment.observation.flatten(0, 1)),
         critic_input=critic.normaliser(segment.critic_input.flatten(0, 1)),
@@ -81,7 +97,7 @@ def _values(segment: Segment, critic: Critic) -> tuple[Tensor, Tensor]:
 
 def fit_critic(critic: Critic, optimiser: torch.optim.Optimizer, rows: Batch) -> float:
     """One gradient step of the squared error of the returns; gives the loss."""
-    loss = (critic.body(rows.critic_input).squeeze(-1) - rows.target).square().mean()
+    loss: Tensor = (critic.body(rows.critic_input).squeeze(-1) - rows.target).square().mean()
     _step(optimiser, loss, critic)
     return loss.item()
 
@@ -104,7 +120,7 @@ def improve(
     kl_stop: float,
     demonstration: tuple[float, Demonstrations, torch.Generator],
 ) -> float | None:
-    """One gradient step of clipped surrogate + λ_BC · L_BC; gives the KL before it, or None if it was beyond `kl_stop`."""
+    """One gradient step of clipped surrogate + λ_BC · L_BC; gives the KL before it, None beyond `kl_stop`."""
     loss, kl = surrogate(policy, rows, clip)
     if not kl.item() <= kl_stop:
         return None
@@ -118,6 +134,6 @@ def improve(
 
 def _step(optimiser: torch.optim.Optimizer, loss: Tensor, module: nn.Module) -> None:
     optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     nn.utils.clip_grad_norm_(module.parameters(), LARGEST_GRADIENT)
     optimiser.step()

@@ -13,6 +13,8 @@ from regrasp.simulation.readings import Readings
 from regrasp.simulation.scene import Scene
 from regrasp.simulation.variation import NOMINAL, Variation
 
+# Where a placed world's clock starts [s]; anything but 0, at which the engine restarts a world that diverges.
+_BEGIN = 1.0
 _SAVED = ("time", "qpos", "qvel", "qacc_warmstart", "ctrl", "xfrc_applied", "mocap_pos")
 
 
@@ -40,14 +42,15 @@ class Worlds:
         self._mocap = int(model.body(scene.fixture).mocapid[0])
         self.fixture = batch.bind("mocap_pos")[:, self._mocap]
         self._qpos, self._qvel, self._clock = batch.bind("qpos"), batch.bind("qvel"), batch.bind("time")
-        self._expected = np.zeros(count)
+        self._clock[:] = _BEGIN
+        self._expected = np.full(count, _BEGIN)
         self.diverged = np.zeros(count, bool)
         views = (self._qpos, self._qvel, self.fixture, batch.bind("sensordata"))
         self.readings = Readings(scene, *map(_view, views))
         batch.forward()
 
     def place(self, worlds: NDArray[np.int64], states: NDArray[np.float64]) -> None:
-        """Put worlds into stored states: (n, S) rows [qpos, qvel, mocap_pos], nominal physics, clock at zero."""
+        """Put worlds (n, ascending) into stored states (n, S), rows [qpos, qvel, mocap_pos]; nominal physics, no push."""
         model = self.scene.model
         nq, nv = model.nq, model.nv
         self._batch.reset(worlds, stage=mujoco.mjtStage.mjSTAGE_NONE)
@@ -55,7 +58,7 @@ class Worlds:
         self._qvel[worlds] = states[:, nq : nq + nv]
         self._batch.bind("mocap_pos")[worlds] = states[:, nq + nv :].reshape(len(worlds), -1, 3)
         self.variation.set(worlds, np.broadcast_to(np.array(NOMINAL), (len(worlds), 3)))
-        self._expected[worlds] = 0.0
+        self._clock[worlds] = self._expected[worlds] = _BEGIN
         self.diverged[worlds] = False
         self._batch.forward(worlds)
 
@@ -63,7 +66,7 @@ class Worlds:
         """Advance every world by one control step."""
         self._batch.step(nstep=self.scene.substeps)
         self._expected += self.scene.control_period
-        # A diverging world is reset by the engine, without a word, to finite defaults: only its clock tells.
+        # A diverging world is reset by the engine, without an error, to finite defaults: only its clock tells.
         self.diverged |= np.abs(self._clock - self._expected) > 0.5 * float(self.scene.model.opt.timestep)
 
     def states(self) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
 """Timed physical perturbations, applied to a batch as array writes.
 
-A case has at most one disturbance. The event kinds (`push`, `slip`, `pose_error`) begin `delay` control steps after contact
-entry and act for `duration` steps, so that a slow and a fast policy are both disturbed while they hold the object; the quiet
-kinds last the whole trial.
+A case has at most one disturbance. The event kinds (`push`, `slip`, `pose_error`) begin `delay` control steps after
+stable contact is found and act for `duration` steps, so that a slow and a fast policy are both disturbed while they
+hold the object; the quiet kinds last the whole trial.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,9 +26,24 @@ UNITS: Mapping[str, str] = {
     "latency": "control steps",
     "sensor_noise": "rad",
 }
-"""Disturbance kind → unit of its magnitude. `sensor_noise` is the standard deviation on angles; positions get a tenth of it in metres."""
+"""Disturbance kind → unit of its magnitude.
+
+`sensor_noise` is the standard deviation on angles; positions get a tenth of it in metres.
+"""
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "none": (0.0, 0.0),
+    "push": (0.0, 100.0),
+    "slip": (0.0, 10.0),
+    "pose_error": (0.0, 1.0),
+    "friction": (0.0, 100.0),
+    "actuator": (0.0, 10.0),
+    "latency": (0.0, 100.0),
+    "sensor_noise": (0.0, 10.0),
+}
+"""Disturbance kind → smallest and largest magnitude that a schedule may ask for."""
 KINDS = tuple(UNITS)
 EVENTS = ("push", "slip", "pose_error")
+DIRECTED = ("push", "pose_error")
 _QUIET_FACTOR = {"friction": 1, "actuator": 2}
 _NOISE_PER_UNIT = {"rad": 1.0, "m": 0.1}
 _NEVER = np.iinfo(np.int64).max // 4
@@ -43,7 +58,8 @@ class Disturbance:
         magnitude: in the kind's unit.
         direction: unit vector in the world frame, for `push` and `pose_error`.
         delay: control steps between contact entry and the beginning, for event kinds.
-        duration: control steps it acts, for event kinds. A `pose_error` moves the fixture during them and leaves it there.
+        duration: control steps it acts, for event kinds. A `pose_error` moves the fixture during them and leaves it
+            there.
     """
 
     kind: str = "none"
@@ -81,11 +97,15 @@ class Disturbances:
         self._latency = np.zeros(count, np.int64)
         self._queue = np.zeros((1, count, actions), np.float32)
         self._noise_scale = np.concatenate([np.full(f.size, _NOISE_PER_UNIT.get(f.unit, 0.0)) for f in observed])
-        self._tape: dict[int, NDArray[np.float32]] = {}
+        # (B, T + 1, O), all the sensor noise of a trial; made when the first world asks for noise.
+        self._tape = np.zeros((0, horizon + 1, observed.size), np.float32)
 
-    def schedule(
-        self, worlds: NDArray[np.int64], disturbances: Sequence[Disturbance], seeds: Sequence[int]
-    ) -> None:
+    @property
+    def watched_from(self) -> NDArray[np.int64]:
+        """(B,) control step from which a loss counts: where the disturbance began to act, or 0 without any."""
+        return np.where(self._kind == 0, 0, np.where(self.began < 0, _NEVER, self.began))
+
+    def schedule(self, worlds: NDArray[np.int64], disturbances: Sequence[Disturbance], seeds: Sequence[int]) -> None:
         """Give freshly placed worlds their disturbance; `seeds` feed the noise of `sensor_noise`."""
         factors = np.ones((len(worlds), 3))
         for row, (world, one, seed) in enumerate(zip(worlds.tolist(), disturbances, seeds, strict=True)):
@@ -94,11 +114,10 @@ class Disturbances:
             self._magnitude[world] = one.magnitude
             self._delay[world], self._duration[world] = one.delay, one.duration
             self._latency[world] = int(one.magnitude) if one.kind == "latency" else 0
-            self._tape.pop(world, None)
             if one.kind in _QUIET_FACTOR:
                 factors[row, _QUIET_FACTOR[one.kind]] = one.magnitude
             if one.kind == "sensor_noise":
-                self._tape[world] = self._noise(one.magnitude, seed)
+                self._draw_noise(world, one.magnitude, seed)
         quiet = (self._kind[worlds] > 0) & ~np.isin(self._kind[worlds], _EVENT_CODES)
         self.began[worlds] = np.where(quiet, 0, -1)
         self._start[worlds] = _NEVER
@@ -106,9 +125,11 @@ class Disturbances:
         self._worlds.variation.set(worlds, factors)
         self._grow_queue()
 
-    def _noise(self, magnitude: float, seed: int) -> NDArray[np.float32]:
-        size = (self._horizon + 1, len(self._noise_scale))
-        return (numpy_stream(seed, "sensor_noise").standard_normal(size) * magnitude * self._noise_scale).astype(np.float32)
+    def _draw_noise(self, world: int, magnitude: float, seed: int) -> None:
+        if not len(self._tape):
+            self._tape = np.zeros((len(self._kind), *self._tape.shape[1:]), np.float32)
+        noise = numpy_stream(seed, "sensor_noise").standard_normal(self._tape.shape[1:])
+        self._tape[world] = noise * magnitude * self._noise_scale
 
     def _grow_queue(self) -> None:
         depth = int(self._latency.max()) + 1
@@ -128,8 +149,12 @@ class Disturbances:
 
     def noisy(self, observation: NDArray[np.float32], elapsed: NDArray[np.int64]) -> None:
         """Add sensor noise to (B, O) observations in place."""
-        for world, tape in self._tape.items():
-            observation[world] += tape[min(int(elapsed[world]), self._horizon)]
+        worlds = self._noisy_worlds()
+        if len(worlds):
+            observation[worlds] += self._tape[worlds, np.minimum(elapsed[worlds], self._horizon)]
+
+    def _noisy_worlds(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self._kind == _CODE["sensor_noise"])
 
     def trigger(self, entered: NDArray[np.bool_], elapsed: NDArray[np.int64]) -> None:
         """Start the clock of event disturbances in worlds whose contact entry has just happened."""
@@ -173,15 +198,15 @@ class Disturbances:
     def save(self) -> dict[str, NDArray[np.generic]]:
         """All arrays, for resuming to the bit."""
         arrays = {name: np.array(getattr(self, name)) for name in _SAVED}
-        worlds = np.array(sorted(self._tape), np.int64)
-        tapes = np.array([self._tape[int(w)] for w in worlds], np.float32)
-        return arrays | {"_tape_worlds": worlds, "_tapes": tapes}
+        worlds = self._noisy_worlds()
+        return arrays | {"_tapes": self._tape[worlds] if len(worlds) else self._tape[:0]}
 
     def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
         """Continue from what `save` returned."""
         for name in _SAVED:
             setattr(self, name, saved[name].copy())
-        self._tape = {int(w): tape.copy() for w, tape in zip(saved["_tape_worlds"], saved["_tapes"], strict=True)}
+        self._tape = np.zeros((len(self._kind), *self._tape.shape[1:]), np.float32)
+        self._tape[self._noisy_worlds()] = saved["_tapes"]
 
 
 _CODE = {kind: code for code, kind in enumerate(KINDS)}

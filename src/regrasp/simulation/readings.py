@@ -1,8 +1,8 @@
 """Named torch views of what a batch of worlds shows after a control step. Tasks and judges read nothing else.
 
 The views are live: they share the engine's memory and change with the next step, so whoever keeps a value copies it.
-`qpos` and `qvel` are current; sensors describe the state before the last physics step (2 ms earlier for Adroit), exactly as
-Gymnasium's MuJoCo environments show site positions. Making them current would cost one more forward pass per control step.
+`qpos` and `qvel` are current; sensors describe the state before the last physics step (2 ms earlier for Adroit), as
+Gymnasium's MuJoCo environments show site positions. Making them current would cost a forward pass per control step.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,8 @@ class Readings:
         links = [link for bodies in scene.links.values() for link in bodies]
         first = scene.sensors[f"contact_{links[0]}"].start
         width = CONTACT_COLUMNS.size
-        self.contacts = sensors[:, first : first + width * len(links)].unflatten(1, (len(links), width))
+        columns = sensors[:, first : first + width * len(links)]
+        self.contacts: Tensor = columns.unflatten(1, (len(links), width))
         self._region_of_link = torch.zeros(len(links), len(self.regions), dtype=sensors.dtype)
         for column, part in enumerate(self.regions.values()):
             self._region_of_link[part, column] = 1.0
@@ -63,7 +64,8 @@ class Readings:
 
     def sliding_speed(self) -> Tensor:
         """(B,): tangential speed of the object against the fastest sliding link that touches it [m/s]."""
-        return torch.linalg.vector_norm(self.contacts[:, :, 5:7], dim=2).amax(1)
+        speed: Tensor = torch.linalg.vector_norm(self.contacts[:, :, 5:7], dim=2)
+        return speed.amax(1)
 
 
 def _region_slices(scene: Scene) -> dict[str, slice]:

@@ -10,7 +10,7 @@ import mujoco
 from regrasp.fields import Field, Fields
 
 CONTACT_COLUMNS = Fields([Field("found", 1, "1"), Field("force", 3, "N"), Field("velocity", 3, "m/s")])
-"""Columns of one contact sensor: number of contacts; force and relative velocity of the strongest, normal component first."""
+"""Columns of one contact sensor: number of contacts; force and relative velocity of the strongest, normal first."""
 
 _CONTACT_DATA = sum(
     1 << int(bit)
@@ -92,6 +92,4 @@ def add_contact_sensors(spec: mujoco.MjSpec, links: Sequence[str], object_body: 
 
 def add_site_position(spec: mujoco.MjSpec, name: str, site: str) -> None:
     """A sensor for the world position of a site [m]."""
-    spec.add_sensor(
-        name=name, type=mujoco.mjtSensor.mjSENS_FRAMEPOS, objtype=mujoco.mjtObj.mjOBJ_SITE, objname=site
-    )
+    spec.add_sensor(name=name, type=mujoco.mjtSensor.mjSENS_FRAMEPOS, objtype=mujoco.mjtObj.mjOBJ_SITE, objname=site)

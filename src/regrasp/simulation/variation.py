@@ -1,4 +1,4 @@
-"""What differs between worlds of one scene: three physical factors per world, written into the engine's per-world model fields."""
+"""What differs between worlds of one scene: three factors per world, in the engine's per-world model fields."""
 
 import mujoco.batch
 import numpy as np

@@ -1,7 +1,8 @@
 """Open a latched door with the Adroit hand on its arm: 28 actions at 100 Hz (DAPG, Rajeswaran et al. 2018).
 
-Hand and door are the installed gymnasium-robotics package's own, recomposed: the door frame becomes a mocap body, so that its
-place is part of the state, and contact sensors replace the model's. The motion is bit-identical to AdroitHandDoor-v1's.
+Hand and door are the installed gymnasium-robotics package's own, recomposed: the door frame becomes a mocap body, so
+that its place is part of the state, and contact sensors replace the model's. The motion is bit-identical to
+AdroitHandDoor-v1's.
 """
 
 import importlib.util
@@ -139,7 +140,8 @@ def observe_privileged(readings: Readings) -> Tensor:
 def reach(readings: Readings) -> Tensor:
     """-0.1 · distance from palm to handle [m]."""
     offset = readings.sensor("palm_position") - readings.sensor("handle_position")
-    return -0.1 * torch.linalg.vector_norm(offset, dim=1)
+    distance: Tensor = torch.linalg.vector_norm(offset, dim=1)
+    return -0.1 * distance
 
 
 def open_door(readings: Readings) -> Tensor:
@@ -178,7 +180,7 @@ TASK = Task(
     },
     rewards={"reach": reach, "open_door": open_door, "stillness": stillness, "progress": progress},
     judge=JUDGE,
-    # The human demonstrations last 223 to 300 steps and succeed late; Gymnasium's limit of 200 would cut most of them off.
+    # Human demonstrations last 223 to 300 steps and succeed late; Gymnasium's limit of 200 would cut most of them off.
     horizon=300,
     draw_starts=draw_starts,
     disturbances={

@@ -82,7 +82,7 @@ class Environment:
         disturbances: Sequence[Disturbance],
         seeds: Sequence[int],
     ) -> None:
-        """Place the named worlds (n,) into stored states (n, S), each with its disturbance; read with `observe`."""
+        """Place the named worlds (n, ascending) into stored states (n, S), each disturbed its way; read with `observe`."""
         self.worlds.place(worlds, states)
         self.disturbances.schedule(worlds, disturbances, seeds)
         self._elapsed[worlds] = 0
@@ -106,7 +106,8 @@ class Environment:
         offset, scale = self.task.control_map
         clipped = action.detach().clamp(-1.0, 1.0).to(torch.float32)
         applied = torch.from_numpy(self.disturbances.delayed(clipped.numpy(), self._elapsed))
-        torch.addcmul(offset, applied.to(torch.float64), scale, out=self._ctrl)
+        # Not `addcmul`, which rounds once where Gymnasium rounds twice: the motion would not be the same to the bit.
+        torch.mul(applied, scale, out=self._ctrl).add_(offset)
         self.disturbances.apply(self._elapsed)
         self.worlds.step()
         self._find_contact()
@@ -125,8 +126,7 @@ class Environment:
         self.slip = self.slip + self.readings.sliding_speed() * self.readings.period
         self.entry.observe(self.touching.any(1), self.elapsed)
         self.disturbances.trigger(self.entry.entered.numpy(), self._elapsed + 1)
-        began = torch.from_numpy(self.disturbances.began)
-        self.judgement.observe(self.readings, self.elapsed, (began >= 0) & (began <= self.elapsed))
+        self.judgement.observe(self.readings, self.elapsed, torch.from_numpy(self.disturbances.watched_from))
 
     def save(self) -> Arrays:
         """Everything the next step depends on, by name; `restore` continues from it to the bit."""

@@ -16,6 +16,9 @@ from regrasp.simulation.disturbance import Disturbance
 from regrasp.simulation.readings import Readings
 from regrasp.simulation.scene import Scene
 
+# `Disturbance` is part of what a task hands out, so those who know only tasks find it here.
+__all__ = ["Disturbance", "Observation", "Range", "Task"]
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -90,7 +93,7 @@ class Task:
         return (low + high) / 2, (high - low) / 2
 
     def draw_disturbance(self, kind: str, generator: np.random.Generator) -> Disturbance:
-        """One disturbance of a kind, drawn from its range."""
+        """One disturbance of a kind, drawn from its range; `none` draws nothing."""
         if kind == "none":
             return Disturbance()
         span = self.disturbances[kind]

@@ -1,0 +1,92 @@
+"""The `regrasp` command: its subcommands, one file each, and how any of them ends.
+
+The files here import torch, the engine and SciPy inside their functions, so that `--help` answers at once.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import tyro
+from tyro.extras import SubcommandApp
+
+from regrasp.cli.bench import simulation
+from regrasp.cli.compare import compare
+from regrasp.cli.demos import info as demos_info
+from regrasp.cli.demos import record
+from regrasp.cli.evaluate import evaluate
+from regrasp.cli.gate import gate
+from regrasp.cli.panel import info as panel_info
+from regrasp.cli.panel import make
+from regrasp.cli.report import report
+from regrasp.cli.run import run
+from regrasp.errors import InputError
+
+Commands = dict[str, Callable[..., None]]
+COMMANDS: Commands = {"run": run, "gate": gate, "evaluate": evaluate, "compare": compare, "report": report}
+GROUPS: dict[str, tuple[str, Commands]] = {
+    "demos": ("Look into a demonstration file (info), or record one (record).", {"info": demos_info, "record": record}),
+    "panel": ("Look into a panel file (info), or make one (make).", {"info": panel_info, "make": make}),
+    "bench": ("Measure how fast this machine simulates (simulation).", {"simulation": simulation}),
+}
+DESCRIPTION = (
+    "Turns a few dexterous demonstrations into a policy that enters contact, finishes the task and recovers, and proves"
+    " it. Every command explains itself with --help, and prints one JSON object for programs with --json."
+)
+# A path that cannot be used is the caller's to change; any other failure of the system is not.
+_UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on.
+
+    Args:
+        arguments: of the command, `sys.argv[1:]` if left out.
+    """
+    # One torch thread: a second one beside the engine's threads makes small networks ten times slower. Torch reads this
+    # when it is first imported, which only some commands do.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        _application(given).cli(
+            prog="regrasp", description=DESCRIPTION, args=given, config=(tyro.conf.FlagCreatePairsOff,)
+        )
+        sys.stdout.flush()
+    except SystemExit as end:  # the parser's: 0 after --help, 2 for arguments that it does not understand
+        return end.code if isinstance(end.code, int) else 2
+    except InputError as error:
+        return _say(str(error), 2)
+    except KeyboardInterrupt:
+        return _say("interrupted.", 130)
+    except BrokenPipeError:
+        # Otherwise Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        if error.errno not in _UNUSABLE or not error.filename:
+            raise
+        return _say(f"{error.filename}: found {(error.strerror or 'an error').lower()}, expected a usable place.", 2)
+    return 0
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"regrasp: {' '.join(sentence.split())}", file=sys.stderr)
+    return code
+
+
+def _application(given: Sequence[str]) -> SubcommandApp:
+    application = SubcommandApp()
+    _register(application, COMMANDS, given)
+    for name, (description, members) in GROUPS.items():
+        group = SubcommandApp()
+        _register(group, members, given)
+        application.command(group, name=name, help=description)
+    return application
+
+
+def _register(application: SubcommandApp, commands: Commands, given: Sequence[str]) -> None:
+    """Lists of commands show the first line of each docstring, a command's own help all of it."""
+    for name, function in commands.items():
+        summary = (function.__doc__ or "").partition("\n")[0]
+        application.command(name=name, help=None if name in given else summary)(function)

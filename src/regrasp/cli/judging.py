@@ -1,0 +1,123 @@
+"""Judging a checkpoint on a panel: rows in its run's store are taken from there, others are made and stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from regrasp.cli.output import progress
+from regrasp.errors import InputError
+from regrasp.panel.cases import Case, Panel
+from regrasp.panel.evaluation import evaluate
+from regrasp.panel.statistics import summarise
+from regrasp.policies.checkpoint import Manifest, load_checkpoint, require_interface
+from regrasp.policies.policy import Policy
+from regrasp.store.database import Database
+from regrasp.store.run_folder import RunFolder
+from regrasp.tasks import find_task
+from regrasp.tasks.task import Task
+from regrasp.trial import Trial
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that was read and fits its task as it is now; `run` is the run whose folder it lies in, if any."""
+
+    policy: Policy
+    manifest: Manifest
+    task: Task
+    run: RunFolder | None
+
+
+def open_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint and refuse it unless its task and action interface are those of today."""
+    policy, manifest = load_checkpoint(folder)
+    task = find_task(manifest.spec.task, f"{folder}: task")
+    require_interface(manifest, task)
+    return Checkpoint(policy, manifest, task, _run_of(folder))
+
+
+def _run_of(folder: Path) -> RunFolder | None:
+    """`<run>/checkpoints/<name>` belongs to the run."""
+    checkpoints = folder.resolve().parent
+    run = RunFolder(checkpoints.parent)
+    return run if checkpoints.name == "checkpoints" and run.database.exists() else None
+
+
+def judge_checkpoint(
+    folder: Path, panel: Panel, threads: int, store: Database | None, console: Console, again: bool = False
+) -> dict[str, Any]:
+    """Judge the checkpoint in `folder` on a panel; gives the object that `evaluate --json` prints.
+
+    Args:
+        folder: of the checkpoint.
+        panel: its cases, all of them.
+        threads: of the engine, 0 for every core.
+        store: where known rows are taken from and new ones kept, if anywhere.
+        console: where progress is shown.
+        again: make every row anew; a row that differs from the stored one is refused.
+    """
+    checkpoint = open_checkpoint(folder)
+    panel.require(checkpoint.task, f"panel {panel.digest[:12]}")
+    digest = checkpoint.manifest.digest
+    rows = {} if again or store is None else {row.case: row for row in store.trials(digest, panel.digest)}
+    missing = [case for case in panel.cases if case.number not in rows]
+    rows |= {row.case: row for row in _play(checkpoint, panel, missing, threads, store, console)}
+    return result(checkpoint, panel, [rows[case.number] for case in panel.cases])
+
+
+def result(checkpoint: Checkpoint, panel: Panel, trials: Sequence[Trial]) -> dict[str, Any]:
+    """The object that `evaluate --json` prints: digests, then every rate over all trials and by disturbance."""
+    head = {"panel": panel.digest, "checkpoint": checkpoint.manifest.digest, "trials": len(trials)}
+    return head | {"primary": checkpoint.task.judge.primary} | summarise(trials)
+
+
+def _play(
+    checkpoint: Checkpoint,
+    panel: Panel,
+    cases: Sequence[Case],
+    threads: int,
+    store: Database | None,
+    console: Console,
+) -> list[Trial]:
+    """The rows of `cases`; each chunk is stored before the next one begins, so that a killed command goes on there."""
+    rows: list[Trial] = []
+    if not cases:
+        return rows
+    with progress("cases", console) as bar:
+        work = bar.add_task(f"judging {checkpoint.manifest.folder.name}", total=len(cases), unit="cases")
+        for chunk in evaluate(checkpoint.policy, checkpoint.task, cases, threads):
+            if store is not None:
+                _store(store, checkpoint, panel, chunk)
+            rows += chunk
+            bar.advance(work, len(chunk))
+    return rows
+
+
+def _store(store: Database, checkpoint: Checkpoint, panel: Panel, chunk: Sequence[Trial]) -> None:
+    try:
+        store.record_trials(checkpoint.manifest.digest, panel.digest, panel.judge, chunk)
+    except InputError as error:
+        found = f"another result for a judged case ({str(error).removesuffix('.')})"
+        expected = "the same row every time; another version of an engine or machine kind wants a run folder of its own"
+        raise InputError(store.path, "trials", found, expected) from error
+
+
+def stored_panels(checkpoint: Checkpoint) -> list[str]:
+    """Digests of the panels on which the checkpoint's run has rows of it, the run's own panel first."""
+    if checkpoint.run is None:
+        return []
+    with Database(checkpoint.run.database) as store:
+        found = {row.panel for row in store.judged() if row.checkpoint == checkpoint.manifest.digest}
+    own = checkpoint.run.resolved().get("panel")
+    return sorted(found, key=lambda digest: (digest != own, digest))
+
+
+def stored_trials(checkpoint: Checkpoint, panel: str) -> list[Trial]:
+    """The checkpoint's rows on the panel of that digest, from its run's store."""
+    if checkpoint.run is None:
+        return []
+    with Database(checkpoint.run.database) as store:
+        return store.trials(checkpoint.manifest.digest, panel)

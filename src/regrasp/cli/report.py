@@ -1,0 +1,158 @@
+"""`regrasp report`: a run as one page."""
+
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tyro.conf import Positional
+
+from regrasp.cli.output import emit, note
+from regrasp.errors import InputError
+
+if TYPE_CHECKING:
+    from regrasp.panel.cases import Panel
+    from regrasp.report.record import GateRecord, Judged, RunRecord, Strip
+    from regrasp.store.database import Database
+    from regrasp.store.run_folder import RunFolder
+    from regrasp.tasks.task import Task
+
+
+def report(run: Positional[Path], out: Path | None = None, json: bool = False) -> None:
+    """Write a run as one self-contained HTML page, readable on a phone and without a network.
+
+    The page has the verdict in one sentence, contact entry and recovery before and after, success under every
+    disturbance, learning curves, contact over time, pictures of a recovered and of a failed trial, and how to make the
+    run again.
+
+    Args:
+        run: the run folder, as runs/door.
+        out: the page to write; without it, report.html in the run folder.
+        json: print one JSON object instead of a sentence.
+    """
+    from regrasp.panel.cases import read_panel
+    from regrasp.report.page import write_page
+    from regrasp.store.database import Database
+    from regrasp.store.run_folder import RunFolder
+    from regrasp.tasks import find_task
+
+    folder = RunFolder(run)
+    resolved = folder.resolved()
+    task = find_task(resolved["curriculum"]["task"], str(run))
+    panel = read_panel(folder.path / "panel.json")
+    with Database(folder.database) as store:
+        record = _record(folder, resolved, task, panel, store)
+    page = out or folder.report
+    size = write_page(record, page)
+    data = {"report": str(page), "bytes": size, "pictures": len(record.strips)}
+    emit(data, json, f"{page} ({size / 1e6:.2f} MB)")
+
+
+def _record(
+    folder: "RunFolder", resolved: dict[str, Any], task: "Task", panel: "Panel", store: "Database"
+) -> "RunRecord":
+    from regrasp.report.record import RunRecord
+    from regrasp.simulation.disturbance import UNITS
+    from regrasp.store.curves import read_curves
+
+    cloned, tuned = (_judged(store, name, panel) for name in ("bc", "rl"))
+    stopped = _read(folder.path / "stopped.json", {"reason": ""})["reason"]
+    command = folder.path / "command.txt"
+    demonstrations = resolved["demonstrations"]["digest"]
+    digests = {"panel": panel.digest, "judge": panel.judge, "action_interface": panel.interface, "scene": panel.scene}
+    return RunRecord(
+        run=folder.path.resolve().name,
+        task=task.name,
+        primary=task.judge.primary,
+        regions=task.regions,
+        rate=task.interface.rate,
+        cloned=cloned,
+        tuned=tuned,
+        comparison=_comparison(cloned, tuned, task, panel),
+        gate=_gate(folder),
+        stopped=stopped,
+        progress=read_curves(folder.progress),
+        wall_clock=store.wall(),
+        digests=digests | {"demonstrations": demonstrations},
+        versions=(folder.versions() or [{}])[-1],
+        seed=resolved["seed"],
+        command=command.read_text("utf-8").strip() if command.exists() else "",
+        curriculum=resolved["curriculum"],
+        definitions=_definitions(task),
+        units=UNITS,
+        style_distance=_style_distance(cloned, tuned),
+        strips=_strips(folder, task, panel, "rl" if tuned else "bc", tuned or cloned),
+    )
+
+
+def _judged(store: "Database", name: str, panel: "Panel") -> "Judged | None":
+    """The run's checkpoint of that name with its rows on the panel, if it was judged."""
+    from regrasp.report.record import Judged
+
+    digests = [row.digest for row in store.checkpoints() if row.name == name]
+    rows = store.trials(digests[-1], panel.digest) if digests else []
+    return Judged(digests[-1], tuple(rows)) if rows else None
+
+
+def _comparison(cloned: "Judged | None", tuned: "Judged | None", task: "Task", panel: "Panel") -> dict[str, Any] | None:
+    from regrasp.panel.comparison import compare
+
+    if cloned is None or tuned is None:
+        return None
+    if {row.case for row in cloned.trials} != {row.case for row in tuned.trials}:
+        note("One of the two policies has not been judged on the whole panel, so the page does not compare them.")
+        return None
+    return compare(cloned.trials, tuned.trials, task.judge.primary, panel.digest, panel.digest).to_json()
+
+
+def _gate(folder: "RunFolder") -> "GateRecord | None":
+    from regrasp.report.record import GateRecord
+
+    rounds = _read(folder.path / "gate.json", [])
+    if not rounds:
+        return None
+    return GateRecord(rounds[-1], forced=bool(rounds[-1]["forced"]), rounds=len(rounds))
+
+
+def _read(path: Path, missing: Any) -> Any:
+    if not path.exists():
+        return missing
+    try:
+        return json_format.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise InputError(path, "", f"text that is no JSON ({error})", "a file written by regrasp run") from error
+
+
+def _definitions(task: "Task") -> dict[str, str]:
+    judge = task.judge
+    what = (judge.success.__doc__ or "").partition("bool: ")[2].partition("\n")[0].rstrip(".") or "success"
+    return {
+        "success": f"{what}, on at least one of {task.horizon} control steps",
+        "success_at_end": f"{what}, on the last control step",
+        "success_held": f"{what}, on more than {judge.held_steps} control steps",
+    }
+
+
+def _style_distance(cloned: "Judged | None", tuned: "Judged | None") -> float | None:
+    import numpy as np
+
+    from regrasp.contact import style, style_distance
+
+    if cloned is None or tuned is None:
+        return None
+    styles = [style(np.frombuffer(b"".join(row.modes for row in one.trials), np.uint8)) for one in (cloned, tuned)]
+    return style_distance(styles[0], styles[1])
+
+
+def _strips(
+    folder: "RunFolder", task: "Task", panel: "Panel", name: str, judged: "Judged | None"
+) -> "tuple[Strip, ...]":
+    from regrasp.cli.judging import open_checkpoint
+    from regrasp.cli.pictures import draw_strips
+
+    if judged is None:
+        return ()
+    try:
+        return draw_strips(open_checkpoint(folder.checkpoint(name)).policy, task, panel, judged.trials)
+    except InputError as error:
+        note(f"The page has no pictures: {error}")
+        return ()

@@ -1,0 +1,223 @@
+"""What `regrasp run` does: execute a curriculum, store every event, judge the checkpoints, resume where it was left."""
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress as Bar
+
+from regrasp.cli.judging import judge_checkpoint
+from regrasp.cli.output import progress as progress_bar
+from regrasp.curriculum.phases import Candidate, Event, GateDecided, Ingredients, Snapshot, Spent, Stopped, execute
+from regrasp.curriculum.schema import Curriculum, locate, read_curriculum
+from regrasp.demonstrations import read_demonstrations
+from regrasp.errors import InputError
+from regrasp.panel.cases import Panel, read_panel, write_panel
+from regrasp.policies.checkpoint import save_checkpoint
+from regrasp.policies.progress import Progress
+from regrasp.store.curves import Curves
+from regrasp.store.database import Database
+from regrasp.store.rows import CheckpointRow, DatasetRow
+from regrasp.store.run_folder import RunFolder
+from regrasp.tasks import find_task
+
+PACKAGES = ("regrasp", "mujoco", "gymnasium-robotics", "torch", "numpy")
+NAMES = {"bc": "cloning", "rl": "fine-tuning"}
+UNITS = {"bc": "updates", "rl": "iterations"}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything a run needs, read and checked before anything is written."""
+
+    curriculum: Curriculum
+    given: Ingredients
+    panel: Panel
+    folder: RunFolder
+    resolved: Mapping[str, Any]
+
+
+def run_curriculum(
+    file: Path,
+    out: Path,
+    demos: Path | None,
+    seed: int | None,
+    threads: int,
+    overrides: tuple[str, ...],
+    console: Console,
+) -> dict[str, Any]:
+    """Execute the curriculum in `file` in the run folder `out`; gives the object that `--json` prints."""
+    ready = _prepare(file, out, demos, seed, threads, overrides)
+    begun = time.perf_counter()
+    with ready.folder.lock():
+        digest = ready.folder.claim(ready.resolved, {name: version(name) for name in PACKAGES})
+        _describe(ready)
+        with Database(ready.folder.database, create=True) as store:
+            store.record_run(digest, ready.resolved)
+            store.record_dataset(_dataset(ready))
+            before = sum(store.wall().values())
+            stopped = _execute(ready, store, console)
+            results = _judge(ready, store, console)
+            accounted = sum(store.wall().values()) - before
+            store.record_wall("other", max(0.0, time.perf_counter() - begun - accounted))
+            return _summary(ready.folder, store.wall(), stopped, results)
+
+
+def _prepare(
+    file: Path, out: Path, demos: Path | None, seed: int | None, threads: int, overrides: tuple[str, ...]
+) -> Prepared:
+    curriculum = read_curriculum(file, overrides)
+    if seed is not None:
+        curriculum = replace(curriculum, seed=seed)
+    task = find_task(curriculum.task, str(file))
+    if demos is None and curriculum.demonstrations is None:
+        raise InputError(file, "demonstrations", "nothing", "a file here, or one named with --demos")
+    place = demos if demos is not None else locate(file, curriculum.demonstrations or "")
+    _check_kinds(file, curriculum, task.disturbances)
+    panel_file = locate(file, curriculum.panel)
+    panel = read_panel(panel_file)
+    panel.require(task, str(panel_file))
+    demonstrations = read_demonstrations(place, task)
+    resolved = {
+        "curriculum": {k: v for k, v in curriculum.to_json().items() if k not in ("demonstrations", "panel", "seed")},
+        "seed": curriculum.seed,
+        "demonstrations": {
+            "digest": demonstrations.digest,
+            "source": demonstrations.source,
+            "episodes": len(demonstrations.episodes),
+            "steps": sum(episode.steps for episode in demonstrations.episodes),
+        },
+        "panel": panel.digest,
+    }
+    return Prepared(curriculum, Ingredients(task, demonstrations, threads), panel, RunFolder(out), resolved)
+
+
+def _check_kinds(file: Path, curriculum: Curriculum, known: Mapping[str, Any]) -> None:
+    for kind in curriculum.rl.disturbances:
+        if kind not in known:
+            raise InputError(file, "[rl] disturbances", repr(kind), f"kinds that {curriculum.task} can draw", known)
+
+
+def _describe(ready: Prepared) -> None:
+    folder = ready.folder.path
+    if not (folder / "panel.json").exists():
+        write_panel(ready.panel, folder / "panel.json")
+    (folder / "curriculum.toml").write_text(ready.curriculum.to_toml(), encoding="utf-8")
+    command = folder / "command.txt"
+    if not command.exists():
+        command.write_text(shlex.join(["regrasp", *sys.argv[1:]]) + "\n", encoding="utf-8")
+
+
+def _dataset(ready: Prepared) -> DatasetRow:
+    facts = ready.resolved["demonstrations"]
+    own = ready.given.demonstrations
+    return DatasetRow(own.digest, own.source, own.task, facts["episodes"], facts["steps"], own.interface_digest)
+
+
+def _execute(ready: Prepared, store: Database, console: Console) -> str:
+    """Consume the phases; gives the reason if they stopped at the gate."""
+    kept = ready.folder.load_state()
+    resumed = Snapshot(kept.phase, kept.meta, kept.tensors) if kept else None
+    finished = dict(resumed.meta["finished"]) if resumed else {}
+    reason = ""
+    with (
+        Curves(ready.folder.progress, ready.folder.tensorboard, finished) as curves,
+        progress_bar("steps", console) as bar,
+    ):
+        rows: dict[str, Any] = {}
+        for event in execute(ready.curriculum, ready.given, resumed):
+            if isinstance(event, Progress):
+                curves.append(event)
+                _show(bar, rows, event)
+            else:
+                reason = _consume(event, ready, store, console) or reason
+    return reason
+
+
+def _consume(event: Event, ready: Prepared, store: Database, console: Console) -> str:
+    folder = ready.folder
+    if isinstance(event, Snapshot):
+        folder.save_state(event.phase, event.meta, event.tensors)
+    elif isinstance(event, Spent):
+        store.record_wall(event.part, event.seconds)
+    elif isinstance(event, Candidate):
+        _keep(event, folder, store)
+    elif isinstance(event, GateDecided):
+        _note_gate(event, folder)
+        console.print(_gate_line(event))
+    elif isinstance(event, Stopped):
+        _write_json(folder.path / "stopped.json", {"reason": event.reason})
+        return event.reason
+    return ""
+
+
+def _keep(event: Candidate, folder: RunFolder, store: Database) -> None:
+    parents = {row.name: row.digest for row in store.checkpoints()}
+    parent = parents[event.parent] if event.parent else None
+    digest = save_checkpoint(event.policy, folder.checkpoint(event.name), event.provenance, parent)
+    path = f"checkpoints/{event.name}"
+    store.record_checkpoint(CheckpointRow(digest, event.name, parent, event.phase, event.control_steps, path))
+
+
+def _note_gate(event: GateDecided, folder: RunFolder) -> None:
+    path = folder.path / "gate.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    entry = {"round": event.round, "forced": event.forced} | event.decision.to_json()
+    _write_json(path, [old for old in known if old["round"] < event.round] + [entry])
+
+
+def _write_json(path: Path, content: Any) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def _gate_line(event: GateDecided) -> str:
+    decision = event.decision
+    shares = f"success {decision.success.rate:.2f}, contact entry {decision.contact_entry.rate:.2f}"
+    return (
+        f"gate after round {event.round + 1}: {decision.phase} ({shares}){' [red]forced[/red]' if event.forced else ''}"
+    )
+
+
+def _show(bar: Bar, rows: dict[str, Any], progress: Progress) -> None:
+    if progress.phase not in rows:
+        # A resumed phase starts its bar where it was left: rate and time left are those of the work to do.
+        unit = UNITS[progress.phase]
+        rows[progress.phase] = bar.add_task("", total=progress.steps, completed=progress.step - 1, unit=unit)
+    success = progress.values.get("success_in_training")
+    note = f", success in training {success:.0%}" if success is not None else ""
+    name = f"{NAMES[progress.phase]}{note}"
+    bar.update(rows[progress.phase], completed=progress.step, total=progress.steps, description=name)
+
+
+def _judge(ready: Prepared, store: Database, console: Console) -> dict[str, Any]:
+    made = {row.name for row in store.checkpoints()}
+    results: dict[str, Any] = {}
+    for name in ("bc", "rl"):
+        if name in made:
+            begun = time.perf_counter()
+            folder = ready.folder.checkpoint(name)
+            results[name] = judge_checkpoint(folder, ready.panel, ready.given.threads, store, console)
+            store.record_wall("evaluation", time.perf_counter() - begun)
+    return results
+
+
+def _summary(folder: RunFolder, wall: Mapping[str, float], stopped: str, results: Mapping[str, Any]) -> dict[str, Any]:
+    gate = json.loads((folder.path / "gate.json").read_text(encoding="utf-8"))
+    return {
+        "run": str(folder.path),
+        "phase": stopped or "done",
+        "gate": gate[-1],
+        "wall_s": {part: round(seconds, 2) for part, seconds in wall.items()},
+        "checkpoints": {name: str(folder.checkpoint(name)) for name in results},
+        "results": dict(results),
+    }

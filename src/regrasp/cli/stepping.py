@@ -1,0 +1,159 @@
+"""Three ways to step the same task, taking turns: the full step, the bare engine, Gymnasium's async environments."""
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Protocol, Self
+
+import mujoco
+import mujoco.batch
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from regrasp.seeding import numpy_stream
+from regrasp.simulation.disturbance import NONE
+from regrasp.tasks.environment import Environment
+from regrasp.tasks.task import Task
+
+GYMNASIUM: Mapping[str, str] = {"adroit-door": "gymnasium_robotics:AdroitHandDoor-v1"}
+EPISODE = 200
+"""Control steps between two resets, as Gymnasium's time limit has it."""
+ROUND = 20
+"""Control steps of every world per turn."""
+SMOOTHNESS = 0.9
+
+
+class _Contestant(Protocol):
+    worlds: int
+
+    def step(self, actions: NDArray[np.float32]) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+class _Full:
+    """Control, disturbances, engine, observation, reward, contact, judgement."""
+
+    def __init__(self, task: Task, worlds: int, threads: int, starts: NDArray[np.float64]) -> None:
+        self.worlds = worlds
+        self._environment = Environment(task, worlds, threads)
+        self._starts = starts
+        self.reset()
+
+    def reset(self) -> None:
+        self._environment.reset(np.arange(self.worlds), self._starts, [NONE] * self.worlds, [0] * self.worlds)
+
+    def step(self, actions: NDArray[np.float32]) -> None:
+        self._environment.step(torch.from_numpy(actions))
+
+
+class _Engine:
+    """The engine's own batch: write controls, step."""
+
+    def __init__(self, task: Task, worlds: int, threads: int, starts: NDArray[np.float64]) -> None:
+        self.worlds = worlds
+        model = task.scene.model
+        self._substeps = task.scene.substeps
+        self._batch = mujoco.batch.Batch(model, worlds, threads)
+        self._ctrl = self._batch.bind("ctrl")
+        self._places = np.split(starts, [model.nq, model.nq + model.nv], axis=1)
+        self._offset, self._scale = (part.numpy() for part in task.control_map)
+        self.reset()
+
+    def reset(self) -> None:
+        self._batch.reset()
+        for name, rows in zip(("qpos", "qvel", "mocap_pos"), self._places, strict=True):
+            view = self._batch.bind(name)
+            view[:] = rows.reshape(view.shape)
+        self._batch.forward()
+
+    def step(self, actions: NDArray[np.float32]) -> None:
+        self._ctrl[:] = self._offset + self._scale * actions
+        self._batch.step(nstep=self._substeps)
+
+
+class _Gymnasium:
+    """One process per world; it resets its worlds by itself."""
+
+    def __init__(self, name: str, worlds: int) -> None:
+        import gymnasium
+
+        self.worlds = worlds
+        # Forked, so that every process knows the package's environments; its remark about rewards is not wanted here.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            options = {"context": "fork"}
+            self._vector = gymnasium.make_vec(name, worlds, vectorization_mode="async", vector_kwargs=options)
+            self._vector.reset(seed=0)
+
+    def reset(self) -> None:
+        """Nothing: done inside."""
+
+    def step(self, actions: NDArray[np.float32]) -> None:
+        self._vector.step(actions)
+
+    def close(self) -> None:
+        self._vector.close()
+
+
+class Contestants:
+    """What is measured, by name; the same actions for all, drawn once."""
+
+    def __init__(self, task: Task, worlds: int, threads: int, gymnasium_worlds: int) -> None:
+        self.all: dict[str, _Contestant] = {}
+        self._open = ExitStack()
+        generator = numpy_stream(0, "bench")
+        # First, because its processes are forked and the engine's threads would not survive that.
+        if gymnasium_worlds and task.name in GYMNASIUM:
+            vector = _Gymnasium(GYMNASIUM[task.name], gymnasium_worlds)
+            self._open.callback(vector.close)
+            self.all["gymnasium"] = vector
+        starts = task.draw_starts(worlds, generator)
+        self.all["full"] = _Full(task, worlds, threads, starts)
+        self.all["engine"] = _Engine(task, worlds, threads, starts)
+        most = max(one.worlds for one in self.all.values())
+        self.actions = _smooth_noise(EPISODE, most, task.interface.fields.size, generator)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+
+def _smooth_noise(steps: int, worlds: int, size: int, generator: np.random.Generator) -> NDArray[np.float32]:
+    """(T, B, A): a bounded random walk, as wild as exploration and no wilder."""
+    actions: NDArray[np.float32] = np.zeros((steps, worlds, size), np.float32)
+    for t in range(1, steps):
+        fresh = generator.standard_normal((worlds, size))
+        actions[t] = np.clip(SMOOTHNESS * actions[t - 1] + 0.2 * fresh, -1.0, 1.0)
+    return actions
+
+
+def rounds(contestants: Contestants, seconds: float) -> Iterator[tuple[int, dict[str, float]]]:
+    """Yields (number of rounds there will be, name → control steps/s in this round) with every contestant in each."""
+    _turn(contestants, 0)  # the first turn pays for what is made once
+    begun, done, total = time.perf_counter(), 0, 1
+    while done < total:
+        done += 1
+        yield total, _turn(contestants, done)
+        spent = (time.perf_counter() - begun) / (done * len(contestants.all))
+        total = max(3, round(seconds / spent))
+
+
+def _turn(contestants: Contestants, number: int) -> dict[str, float]:
+    first = number * ROUND % EPISODE
+    rates: dict[str, float] = {}
+    for name, one in contestants.all.items():
+        begun = time.perf_counter()
+        if first == 0:
+            one.reset()
+        for t in range(first, first + ROUND):
+            one.step(contestants.actions[t, : one.worlds])
+        rates[name] = ROUND * one.worlds / (time.perf_counter() - begun)
+    return rates
