@@ -47,11 +47,11 @@ test: $(STAMP)
 	OMP_NUM_THREADS=1 $(PYTEST)
 
 check: $(STAMP)
-	$(RUFF) check src tests
-	$(RUFF) format --check src tests
+	$(RUFF) check src tests benchmarks
+	$(RUFF) format --check src tests benchmarks
 	$(VENV)/bin/mypy
 	$(PYTEST) -q tests/test_architecture.py
 
 format: $(STAMP)
-	$(RUFF) format src tests
-	$(RUFF) check --fix src tests
+	$(RUFF) format src tests benchmarks
+	$(RUFF) check --fix src tests benchmarks

@@ -70,7 +70,7 @@ def regrasp(*arguments: str) -> dict[str, Any]:
 def show(rows: list[dict[str, Any]]) -> None:
     """The table for people."""
     table = Table(title="25 human demonstrations of the Adroit door: held success")
-    for column in ("seed", "cloned", "fine-tuned", "disturbed: cloned → fine-tuned", "lowest contact entry", "wall clock"):
+    for column in ("seed", "cloned", "fine-tuned", "disturbed, before → after", "lowest contact entry", "wall clock"):
         table.add_column(column)
     for row in rows:
         wall = row["wall_s"]

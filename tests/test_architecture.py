@@ -32,9 +32,12 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "store": (set(), {"tensorboard"}),
     "deploy": ({"policies", "panel.cases"}, {"onnx", "onnxruntime"}),
     "report": ({"store", "panel.statistics"}, {"matplotlib"}),
-    "curriculum": ({"tasks", "demonstrations", "imitation", "reinforcement", "panel"}, set()),
+    "curriculum": ({"tasks", "demonstrations", "imitation", "reinforcement", "panel", "policies"}, set()),
 }
 ROOMS["cli"] = (set(ROOMS), {"tyro", "rich"})
+# The benchmark's yardsticks are the bare engine and Gymnasium's own environments.
+ROOMS["cli.stepping"] = (set(ROOMS) - {"cli"}, {"mujoco", "gymnasium", "gymnasium_robotics"})
+ROOMS["cli"][0].add("cli.stepping")
 
 # Open modules that belong to some rooms only: the database, a logger, whatever could execute a file's content.
 RESERVED = {

@@ -30,6 +30,7 @@ def judge_of(stable: int = 3, held: int = 4, window: int = 10) -> Judge:
     return Judge(
         success=lambda scene: scene.success,
         touching=lambda scene: scene.touching,
+        carried=lambda scene: torch.zeros_like(scene.touching),
         primary="success_held",
         held_steps=held,
         stable_steps=stable,
@@ -242,3 +243,23 @@ def test_the_door_is_judged_as_dapg_counts() -> None:
     judge = adroit_door.JUDGE
     assert (judge.primary, judge.held_steps, adroit_door.OPEN_ANGLE) == ("success_held", 25, 1.35)
     assert set(judge.violations) == {"excessive_force"}
+
+
+def test_what_is_carried_counts_as_held() -> None:
+    letting_go = "xxxxx          "
+    carried = replace(judge_of(), carried=lambda scene: scene.broken)
+    assert judged(letting_go)["lost"] == 5
+    assert judged(letting_go, broken="     xxxxx     ", judge=carried)["lost"] == 10
+
+
+def test_the_door_is_carried_only_while_it_turns_open() -> None:
+    hinge = {"position": torch.tensor([0.1, 0.5, 0.5, 0.5]), "speed": torch.tensor([1.0, 1.0, 0.1, -1.0])}
+
+    class Readings:
+        def joint(self, name: str) -> Tensor:
+            return {"door_hinge": hinge["position"]}[name]
+
+        def joint_velocity(self, name: str) -> Tensor:
+            return {"door_hinge": hinge["speed"]}[name]
+
+    assert adroit_door.swinging_open(Readings()).tolist() == [False, True, False, False]  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ from regrasp.panel.statistics import (
     smallest_decidable,
     smallest_discordant,
     summarise,
+    violations,
 )
 from regrasp.trial import Trial
 
@@ -258,3 +259,9 @@ def test_kinds_stand_with_the_undisturbed_first() -> None:
     kinds = by_disturbance([trial(0, "slip"), trial(1, "actuator"), trial(2), trial(3, "slip")])
     assert {kind: len(rows) for kind, rows in kinds.items()} == {"none": 1, "actuator": 1, "slip": 2}
     assert list(kinds) == ["none", "actuator", "slip"]
+
+
+def test_violations_are_counted_by_trial() -> None:
+    rows = [trial(0, violations=("a", "b")), trial(1, violations=("b",)), trial(2)]
+    assert violations(rows) == {"b": 2, "a": 1}
+    assert violations([trial()]) == {}

@@ -104,7 +104,7 @@ class TestContract:
     def test_nothing_returned_changes_later(self, task: Task) -> None:
         environment = begin(task)
         actions = random_actions(environment, 6)
-        kept = played(environment, actions[:3]) + [environment.observe()]
+        kept = [*played(environment, actions[:3]), environment.observe()]
         copies = copy.deepcopy(kept)
         played(environment, actions[3:])
         environment.reset(np.arange(1), task.draw_starts(1, numpy_stream(9)), [NONE], [0])
@@ -133,7 +133,9 @@ class TestContract:
             assert (magnitudes <= span.high).all()
             assert np.ptp(magnitudes) > 0.8 * (span.high - span.low)
             assert {one.duration for one in drawn} == {span.duration}
-            assert {one.delay for one in drawn} == set(range(span.delay[0], span.delay[1] + 1))
+            delays = [one.delay for one in drawn]
+            assert span.delay[0] <= min(delays) <= max(delays) <= span.delay[1]
+            assert np.ptp(delays) >= 0.8 * (span.delay[1] - span.delay[0])
             directions = np.array([one.direction for one in drawn])
             np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1, atol=1e-12)
             assert (directions[:, 2] == 0).all() == span.planar
@@ -217,10 +219,13 @@ def assert_same_arrays(first: dict[str, np.ndarray], second: dict[str, np.ndarra
 
 
 def let_go(environment: Environment, steps: int) -> None:
-    """The arm goes back to where it starts, hand open."""
+    """The hand opens and the arm draws back."""
     offset, scale = DOOR.control_map
+    targets = torch.from_numpy(np.stack([GRASP_STATE, PULL_STATE])[:, :28])
+    targets[:, 6:] = 0
+    targets[:, 0] -= 0.4
     for _ in range(steps):
-        environment.step(((0 - offset) / scale).to(torch.float32).repeat(2, 1))
+        environment.step(((targets - offset) / scale).to(torch.float32))
 
 
 def test_losses_count_from_the_beginning_where_nothing_disturbs() -> None:

@@ -12,7 +12,7 @@ from regrasp.fields import Fields, digest_of
 class ActionInterface:
     """What an action means. Demonstrations, policies, panel and robot share one, or are refused.
 
-    Actions are float32 in [-1, 1]; `low` and `high` are the actuator targets that -1 and 1 stand for, in the fields' units.
+    Actions are float32 in [-1, 1]; `low` and `high` are the actuator targets of -1 and 1, in the fields' units.
     """
 
     fields: Fields

@@ -15,9 +15,7 @@ class InputError(ValueError):
         valid: the names that would have worked, if there is such a list.
     """
 
-    def __init__(
-        self, source: str | Path, place: str, found: str, expected: str, valid: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, source: str | Path, place: str, found: str, expected: str, valid: Iterable[str] = ()) -> None:
         where = f"{source}: {place}" if place else str(source)
         names = ", ".join(valid)
         tail = f" (valid names: {names})" if names else ""

@@ -1,4 +1,4 @@
-"""Names, sizes and units of the last axis of an array: the only way regrasp slices observations, actions and sensors."""
+"""Names, sizes and units of an array's last axis: the only way regrasp slices observations, actions and sensors."""
 
 import hashlib
 import json

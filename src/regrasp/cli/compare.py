@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from tyro.conf import Positional
 
-from regrasp.cli.output import emit, table
+from regrasp.cli.output import emit, rate_cell, table
 from regrasp.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,17 +99,17 @@ def _rate(data: dict[str, Any]) -> Any:
 
 
 def _strata_table(found: dict[str, Any]) -> Table:
-    from regrasp.report.wording import counted, kind, outcome, p_value, points
+    from regrasp.report.wording import kind, outcome, p_value, points
 
     rows = []
     for name, stratum in found["strata"].items():
-        pairs = [
-            "\n".join(counted(_rate(stratum[side][rate])) for side in "ab") for rate in ("primary", "loss", "recovery")
-        ]
-        change = f"{points(stratum['difference']['difference'])}\n{p_value(stratum['p_corrected'])}"
-        rows.append([kind(name), "A\nB", *pairs, change, stratum["verdict"]])
-    columns = ["cases", "", outcome(found["primary"]), "loss", "recovery", "B − A [points]", "verdict on B"]
-    return table("By disturbance", columns, rows)
+        change = stratum["difference"]
+        span = f"{points(change['difference'])}\n{points(change['low'])} to {points(change['high'])}"
+        for side, last in (("a", ["", ""]), ("b", [span, f"{stratum['verdict']}\n{p_value(stratum['p_corrected'])}"])):
+            rates = [rate_cell(stratum[side][rate]) for rate in ("primary", "loss", "recovery")]
+            rows.append([kind(name) if side == "a" else "", side.upper(), *rates, *last])
+    columns = ["cases", "", outcome(found["primary"]), "loss", "recovery", "B − A [points]", "B is"]
+    return table("By disturbance, over 95 % intervals", columns, rows)
 
 
 def _cases(which: str, numbers: list[int]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 from tyro.conf import Positional
 
-from regrasp.cli.output import console, emit, table
+from regrasp.cli.output import console, emit, rate_cell, table
 
 RATES = ("success", "success_at_end", "success_held", "contact_entry", "loss", "recovery")
 
@@ -36,21 +36,24 @@ def evaluate(
     cases.require(opened.task, str(panel))
     with Database(opened.run.database) if opened.run else nullcontext() as store:
         found = judge_checkpoint(checkpoint, cases, threads, store, console(), again)
-    kept = f"rows in {opened.run.database}" if opened.run else "rows not kept: the checkpoint lies in no run folder"
+    kept = "rows kept in its run's store" if opened.run else "rows not kept: the checkpoint lies in no run folder"
     title = f"{checkpoint}: {found['trials']} cases of panel {found['panel'][:12]}, {kept}"
-    emit(found, json, title, rates_table(found))
+    emit(found, json, title, *rate_tables(found))
 
 
-def rates_table(found: dict[str, Any]) -> Table:
-    """What `judge_checkpoint` gives, as a table: each rate with its count and 95 % Wilson interval."""
+def rate_tables(found: dict[str, Any]) -> list[Table]:
+    """What `judge_checkpoint` gives, as tables: all cases, then each kind of disturbance."""
     from regrasp.panel.statistics import Rate
     from regrasp.report.wording import counted, kind, outcome, span
 
-    def cell(rate: dict[str, Any]) -> str:
-        whole = Rate(**rate)
-        return f"{counted(whole)}\n{span(whole.low, whole.high)}" if whole.n else "–"
-
-    names = [outcome(name) + (" (primary)" if name == found["primary"] else "") for name in RATES]
-    groups = {"all cases": found} | {kind(name): group for name, group in found["by_disturbance"].items()}
-    rows = [[name, *(cell(group[rate]) for rate in RATES)] for name, group in groups.items()]
-    return table("Rates, counts and 95 % Wilson intervals", ["cases", *names], rows)
+    names = {name: outcome(name) + (" (primary)" if name == found["primary"] else "") for name in RATES}
+    names |= {"loss": "loss under a disturbance", "recovery": "recovery after such a loss"}
+    rates = {name: Rate(**found[name]) for name in RATES}
+    rows = [[names[name], counted(rate), span(rate.low, rate.high)] for name, rate in rates.items()]
+    chosen = (found["primary"], "contact_entry", "loss", "recovery")
+    groups = found["by_disturbance"].items()
+    cells = [[kind(name), *(rate_cell(group[rate]) for rate in chosen)] for name, group in groups]
+    return [
+        table("All cases", ["", "rate", "95 % interval"], rows),
+        table("By disturbance, over 95 % Wilson intervals", ["cases", *map(outcome, chosen)], cells),
+    ]

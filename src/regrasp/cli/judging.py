@@ -11,7 +11,7 @@ from regrasp.cli.output import progress
 from regrasp.errors import InputError
 from regrasp.panel.cases import Case, Panel
 from regrasp.panel.evaluation import evaluate
-from regrasp.panel.statistics import summarise
+from regrasp.panel.statistics import summarise, violations
 from regrasp.policies.checkpoint import Manifest, load_checkpoint, require_interface
 from regrasp.policies.policy import Policy
 from regrasp.store.database import Database
@@ -71,7 +71,8 @@ def judge_checkpoint(
 def result(checkpoint: Checkpoint, panel: Panel, trials: Sequence[Trial]) -> dict[str, Any]:
     """The object that `evaluate --json` prints: digests, then every rate over all trials and by disturbance."""
     head = {"panel": panel.digest, "checkpoint": checkpoint.manifest.digest, "trials": len(trials)}
-    return head | {"primary": checkpoint.task.judge.primary} | summarise(trials)
+    own = {"primary": checkpoint.task.judge.primary, "violations": violations(trials)}
+    return head | own | summarise(trials)
 
 
 def _play(
@@ -88,6 +89,7 @@ def _play(
         return rows
     with progress("cases", console) as bar:
         work = bar.add_task(f"judging {checkpoint.manifest.folder.name}", total=len(cases), unit="cases")
+        bar.advance(work, 0)  # a first point in time, so that the first chunk already has a rate
         for chunk in evaluate(checkpoint.policy, checkpoint.task, cases, threads):
             if store is not None:
                 _store(store, checkpoint, panel, chunk)

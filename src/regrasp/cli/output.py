@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Task as Work
@@ -38,6 +39,15 @@ class _Rate(ProgressColumn):
         return Text(f"{rate:.3g} {task.fields['unit']}/s" if rate else "", style="progress.data.speed")
 
 
+def rate_cell(rate: Mapping[str, Any]) -> str:
+    """A rate's JSON object in two lines: `97.5 % 195/200` over its interval."""
+    from regrasp.report.wording import percent, span
+
+    if not rate["n"]:
+        return "–"
+    return f"{percent(rate['rate'])} {rate['count']}/{rate['n']}\n{span(rate['low'], rate['high'])}"
+
+
 def console() -> Console:
     """Standard error, for progress and remarks: standard output belongs to the result."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
@@ -61,7 +71,7 @@ def progress(unit: str, on: Console) -> Progress:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A table, its first column to the left and the others to the right."""
-    shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold", show_header=any(columns))
+    shown = Table(title=title, title_justify="left", title_style="bold", show_header=any(columns), box=SIMPLE_HEAD)
     for place, column in enumerate(columns):
         shown.add_column(column, justify="right" if place else "left")
     for row in rows:

@@ -18,7 +18,7 @@ from regrasp.trial import Trial
 CAMERAS: Mapping[str, Camera] = {"adroit-door": DOOR_CAMERA}
 VISIBLE = ("push", "pose_error", "slip")
 """Kinds that can be seen in a picture, the most visible first."""
-FRAMES = 9
+FRAMES = 8
 MARGIN = 15
 """Control steps shown before the disturbance and after the recovery."""
 
@@ -49,7 +49,7 @@ def _pick(trials: Sequence[Trial], wanted: Callable[[Trial], bool]) -> Trial | N
 def _strip(title: str, trial: Trial, actor: Actor, task: Task, panel: Panel) -> Strip:
     case = panel.cases[trial.case]
     _, states = record(actor, task, case)
-    first, last = _window(trial, task.horizon)
+    first, last = _window(trial, task)
     steps = np.linspace(first, last, FRAMES).round().astype(int)
     pixels = render_states(task.scene.model, states[steps], CAMERAS[task.name])
     period = task.scene.control_period
@@ -57,11 +57,14 @@ def _strip(title: str, trial: Trial, actor: Actor, task: Task, panel: Panel) -> 
     return Strip(f"{title}: {kind(trial.disturbance)}, case {trial.case}", _caption(trial, task, period), frames)
 
 
-def _window(trial: Trial, horizon: int) -> tuple[int, int]:
-    """First and last control step to show: from the disturbance to the recovery, or to the end without one."""
+def _window(trial: Trial, task: Task) -> tuple[int, int]:
+    """First and last control step to show: from the disturbance to the recovery, or to where it would have come."""
     begin = max(trial.disturbed_at, trial.contact_entry, 0) if trial.disturbance in VISIBLE else trial.contact_entry
-    end = max(trial.recovered_at, trial.first_success) + MARGIN if trial.recovered else horizon
-    return max(0, begin - MARGIN), min(horizon, end)
+    if trial.recovered:
+        end = max(trial.recovered_at, trial.first_success) + MARGIN
+    else:
+        end = trial.lost_at + task.judge.recovery_window if trial.lost else task.horizon
+    return max(0, begin - MARGIN), min(task.horizon, end)
 
 
 def _caption(trial: Trial, task: Task, period: float) -> str:

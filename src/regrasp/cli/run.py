@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import tyro
 from rich.table import Table
-from tyro.conf import Positional
+from tyro.conf import Positional, UseAppendAction, arg
 
 from regrasp.cli.output import console, emit, table
 
@@ -16,14 +15,14 @@ def run(
     demos: Path | None = None,
     seed: int | None = None,
     threads: int = 0,
-    overrides: Annotated[tuple[str, ...], tyro.conf.arg(name="set", metavar="PHASE.KEY=VALUE")] = (),
+    overrides: Annotated[UseAppendAction[tuple[str, ...]], arg(name="set", metavar="PHASE.KEY=VALUE")] = (),
     json: bool = False,
 ) -> None:
     """Run a curriculum: clone, pass the gate, fine-tune, judge. Killed, it continues where it was.
 
-    Clones the demonstrations until the gate opens, fine-tunes by reinforcement learning under disturbances, and judges both
-    checkpoints on the curriculum's panel. Everything lands in the run folder. The same command with the same folder
-    continues a run that was interrupted and ends with the same bytes.
+    Clones the demonstrations until the gate opens, fine-tunes by reinforcement learning under disturbances, and judges
+    both checkpoints on the curriculum's panel. Everything lands in the run folder. The same command with the same
+    folder continues a run that was interrupted and ends with the same bytes.
 
     Args:
         curriculum: curriculum file, as curricula/adroit-door.toml.
@@ -31,7 +30,7 @@ def run(
         demos: demonstration file, in place of the curriculum's.
         seed: of every random draw, in place of the curriculum's.
         threads: engine threads; 0 uses every core. The result is the same for any number.
-        overrides: settings to use in place of the file's, as rl.iterations=100 bc.updates=2000.
+        overrides: a setting to use in place of the file's, as rl.iterations=100; give it again for another setting.
         json: print one JSON object instead of tables.
     """
     from regrasp.cli.running import run_curriculum
@@ -41,13 +40,13 @@ def run(
 
 
 def _shown(found: dict[str, Any]) -> list[str | Table]:
-    from regrasp.cli.evaluate import rates_table
+    from regrasp.cli.evaluate import rate_tables
     from regrasp.report.wording import duration, plain
 
     ended = "Done" if found["phase"] == "done" else f"Stopped: {found['phase']}"
     shown: list[str | Table] = [f"{ended.removesuffix('.')}. The run is in {found['run']}."]
     for name, result in found["results"].items():
-        shown += [f"{found['checkpoints'][name]}: {result['trials']} cases", rates_table(result)]
+        shown += [f"{found['checkpoints'][name]}: {result['trials']} cases", *rate_tables(result)]
     wall = [[plain(part), duration(seconds)] for part, seconds in found["wall_s"].items()]
     wall.append(["all", duration(sum(found["wall_s"].values()))])
     return [*shown, table("Where the time went", ["part", "wall clock"], wall), f"Next: regrasp report {found['run']}"]

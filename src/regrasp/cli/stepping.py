@@ -3,7 +3,8 @@
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stderr
+from io import StringIO
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -18,11 +19,13 @@ from regrasp.simulation.disturbance import NONE
 from regrasp.tasks.environment import Environment
 from regrasp.tasks.task import Task
 
-GYMNASIUM: Mapping[str, str] = {"adroit-door": "gymnasium_robotics:AdroitHandDoor-v1"}
+GYMNASIUM: Mapping[str, str] = {"adroit-door": "AdroitHandDoor-v1"}
 EPISODE = 200
 """Control steps between two resets, as Gymnasium's time limit has it."""
 ROUND = 20
-"""Control steps of every world per turn."""
+"""Control steps per turn of the contestant with most worlds; the others take more, for as many in all."""
+FEWEST = 3
+"""Rounds that a median needs."""
 SMOOTHNESS = 0.9
 
 
@@ -79,10 +82,13 @@ class _Gymnasium:
     """One process per world; it resets its worlds by itself."""
 
     def __init__(self, name: str, worlds: int) -> None:
-        import gymnasium
+        # The package prints a remark about reward functions that this command does not look at.
+        with redirect_stderr(StringIO()):
+            import gymnasium
+            import gymnasium_robotics  # noqa: F401  registers the environments
 
         self.worlds = worlds
-        # Forked, so that every process knows the package's environments; its remark about rewards is not wanted here.
+        # Forked, so that every process knows the package's environments; it warns about its own version.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             options = {"context": "fork"}
@@ -114,8 +120,20 @@ class Contestants:
         starts = task.draw_starts(worlds, generator)
         self.all["full"] = _Full(task, worlds, threads, starts)
         self.all["engine"] = _Engine(task, worlds, threads, starts)
-        most = max(one.worlds for one in self.all.values())
-        self.actions = _smooth_noise(EPISODE, most, task.interface.fields.size, generator)
+        self.most = max(one.worlds for one in self.all.values())
+        self.actions = _smooth_noise(EPISODE, self.most, task.interface.fields.size, generator)
+        self._clock = dict.fromkeys(self.all, 0)
+
+    def turn(self, name: str) -> float:
+        """Control steps/s of one contestant over as many control steps as every other takes per turn."""
+        one, begun = self.all[name], time.perf_counter()
+        count = max(1, ROUND * self.most // one.worlds)
+        for clock in range(self._clock[name], self._clock[name] + count):
+            if clock % EPISODE == 0:
+                one.reset()
+            one.step(self.actions[clock % EPISODE, : one.worlds])
+        self._clock[name] += count
+        return count * one.worlds / (time.perf_counter() - begun)
 
     def __enter__(self) -> Self:
         return self
@@ -137,23 +155,12 @@ def _smooth_noise(steps: int, worlds: int, size: int, generator: np.random.Gener
 
 def rounds(contestants: Contestants, seconds: float) -> Iterator[tuple[int, dict[str, float]]]:
     """Yields (number of rounds there will be, name → control steps/s in this round) with every contestant in each."""
-    _turn(contestants, 0)  # the first turn pays for what is made once
+    for name in contestants.all:
+        contestants.turn(name)  # pays for what is made once
     begun, done, total = time.perf_counter(), 0, 1
     while done < total:
         done += 1
-        yield total, _turn(contestants, done)
-        spent = (time.perf_counter() - begun) / (done * len(contestants.all))
-        total = max(3, round(seconds / spent))
-
-
-def _turn(contestants: Contestants, number: int) -> dict[str, float]:
-    first = number * ROUND % EPISODE
-    rates: dict[str, float] = {}
-    for name, one in contestants.all.items():
-        begun = time.perf_counter()
-        if first == 0:
-            one.reset()
-        for t in range(first, first + ROUND):
-            one.step(contestants.actions[t, : one.worlds])
-        rates[name] = ROUND * one.worlds / (time.perf_counter() - begun)
-    return rates
+        rates = {name: contestants.turn(name) for name in contestants.all}
+        spent = (time.perf_counter() - begun) / (done * len(rates))
+        total = max(FEWEST, round(seconds / spent))
+        yield total, rates

@@ -10,6 +10,10 @@ from regrasp.simulation.readings import Readings
 
 OPEN_ANGLE = 1.35
 """Hinge angle of success [rad], as in DAPG and Gymnasium-Robotics."""
+UNLATCHED_ANGLE = 0.2
+"""Hinge angle beyond which the latch cannot catch the door [rad]; the reward's first bonus begins there, too."""
+SWINGING_SPEED = 0.2
+"""Hinge speed that counts as swinging open [rad/s]; dry friction stops a slower door almost at once."""
 ENVELOPE_FORCE = 1500.0
 """Largest normal force on the handle that counts as physical [N]; replayed human demonstrations reach about 530."""
 
@@ -24,6 +28,12 @@ def touching_handle(readings: Readings) -> Tensor:
     return readings.contacts[:, :, 0].amax(1) > 0
 
 
+def swinging_open(readings: Readings) -> Tensor:
+    """(B,) bool: unlatched and turning further open; a hand that has pulled hard enough may let go of such a door."""
+    unlatched = readings.joint("door_hinge") > UNLATCHED_ANGLE
+    return unlatched & (readings.joint_velocity("door_hinge") > SWINGING_SPEED)
+
+
 def excessive_force(readings: Readings) -> Tensor:
     """(B,) bool: one contact presses harder than the envelope."""
     return readings.strongest_force() > ENVELOPE_FORCE
@@ -32,6 +42,7 @@ def excessive_force(readings: Readings) -> Tensor:
 JUDGE = Judge(
     success=opened,
     touching=touching_handle,
+    carried=swinging_open,
     primary="success_held",
     held_steps=25,
     stable_steps=5,

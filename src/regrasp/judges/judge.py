@@ -24,6 +24,7 @@ class Judge:
     Attributes:
         success: readings → (B,) bool, success at this step.
         touching: readings → (B,) bool, the contact that the task requires.
+        carried: readings → (B,) bool, motion towards success that needs no touch any more; it counts as held.
         primary: which of `PRIMARIES` is the headline.
         held_steps: `success_held` means success on more control steps than this.
         stable_steps: the held condition is gained, and lost, when its change lasts this many control steps.
@@ -33,6 +34,7 @@ class Judge:
 
     success: Predicate
     touching: Predicate
+    carried: Predicate
     primary: str
     held_steps: int
     stable_steps: int
@@ -65,7 +67,7 @@ class Judgement:
         first_success, lost_at, regained_at: (B,) int64. `regained_at` is the last step at which the held condition came
             back.
         at_end: (B,) bool, success at the latest step.
-        held: (B,) bool, the held condition (stable contact, or success) now.
+        held: (B,) bool, the held condition (stable contact, carried, or success) now.
         broken: violation name → (B,) bool.
     """
 
@@ -95,7 +97,7 @@ class Judgement:
         self.successes = self.successes + success
         self.first_success = torch.where(success & (self.first_success < 0), step, self.first_success)
         self.touched = self.touched | touching
-        self._hold(success | touching, step, watched_from)
+        self._hold(success | touching | self.judge.carried(readings), step, watched_from)
         for name, rule in self.judge.violations.items():
             self.broken[name] = self.broken[name] | rule(readings)
         self.broken["untouched_success"] = self.broken["untouched_success"] | (success & ~self.touched)

@@ -1,6 +1,7 @@
 """Rates, tests and intervals over trial rows; every one of them is SciPy's, and says how much data it rests on."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -175,3 +176,8 @@ def summarise(trials: Sequence[Trial]) -> dict[str, Any]:
     disturbed = [trial for trial in trials if trial.disturbance != "none"]
     kinds = {kind: _rates(rows, rows) for kind, rows in by_disturbance(trials).items()}
     return _rates(trials, disturbed) | {"by_disturbance": kinds}
+
+
+def violations(trials: Sequence[Trial]) -> dict[str, int]:
+    """Physical rule → number of trials that broke it, most often broken first; rules that held are left out."""
+    return dict(Counter(name for trial in trials for name in trial.violations).most_common())

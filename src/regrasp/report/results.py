@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from regrasp.panel.statistics import OUTCOMES, Rate, by_disturbance, loss_and_recovery, rate_of
+from regrasp.panel.statistics import OUTCOMES, Rate, by_disturbance, loss_and_recovery, rate_of, violations
 from regrasp.report.figures import RateRow, rates_figure
 from regrasp.report.markup import Html, details, figure, join, section, table, tag
 from regrasp.report.record import RunRecord
 from regrasp.report.verdict import Rates, gate_sentence, rates_of, verdict, where_it_did_not_help
-from regrasp.report.wording import counted, kind, number, outcome, p_value, percent, points, span
+from regrasp.report.wording import counted, kind, number, outcome, p_value, percent, plain, points, span
 
 _NOTHING = "No policy of this run has been judged on the panel, so there is nothing to show here yet."
 
@@ -25,7 +25,17 @@ def verdict_section(record: RunRecord) -> Html:
     judged = {name: rates_of(policy, record.primary) for name, policy in record.judged.items()}
     if judged:
         parts.append(_tiles(record, judged))
+        parts.append(tag("p", _violations(record), class_="note"))
     return section("verdict", "Verdict", *parts)
+
+
+def _violations(record: RunRecord) -> str:
+    """Whether the judge saw what no honest trial shows: a sign that a reward was hacked rather than a task learned."""
+    said = []
+    for name, policy in record.judged.items():
+        broken = ", ".join(f"{plain(rule)} in {count}" for rule, count in violations(policy.trials).items())
+        said.append(f"{name} policy {broken or 'none'}")
+    return f"Physical rules broken, in trials: {'; '.join(said)}."
 
 
 def _forced(record: RunRecord) -> str:

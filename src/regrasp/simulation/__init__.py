@@ -1,1 +1,1 @@
-"""Scenes, batched worlds, physics variation, disturbances, named readings and rendering: the only room that knows the engine."""
+"""Scenes, batched worlds, physics variation, disturbances, readings, rendering: the only room that knows the engine."""

@@ -50,7 +50,7 @@ class Worlds:
         batch.forward()
 
     def place(self, worlds: NDArray[np.int64], states: NDArray[np.float64]) -> None:
-        """Put worlds (n, ascending) into stored states (n, S), rows [qpos, qvel, mocap_pos]; nominal physics, no push."""
+        """Put worlds (n, ascending) into stored states (n, S), rows [qpos, qvel, mocap_pos], under nominal physics."""
         model = self.scene.model
         nq, nv = model.nq, model.nv
         self._batch.reset(worlds, stage=mujoco.mjtStage.mjSTAGE_NONE)

@@ -121,7 +121,6 @@ class Disturbances:
         quiet = (self._kind[worlds] > 0) & ~np.isin(self._kind[worlds], _EVENT_CODES)
         self.began[worlds] = np.where(quiet, 0, -1)
         self._start[worlds] = _NEVER
-        self._worlds.push[worlds] = 0.0
         self._worlds.variation.set(worlds, factors)
         self._grow_queue()
 

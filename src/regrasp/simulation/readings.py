@@ -50,6 +50,10 @@ class Readings:
         """(B,) live view of a one-degree-of-freedom joint's position [rad or m]."""
         return self.qpos[:, self.scene.joint_column(name)]
 
+    def joint_velocity(self, name: str) -> Tensor:
+        """(B,) live view of a one-degree-of-freedom joint's velocity [rad/s or m/s]."""
+        return self.qvel[:, self.scene.joint_dof(name)]
+
     def touching(self) -> Tensor:
         """(B, R) bool: which contact regions touch the object."""
         return self.contacts[:, :, 0] @ self._region_of_link > 0

@@ -72,8 +72,12 @@ class Scene:
         return int(self.model.nq + self.model.nv + 3 * self.model.nmocap)
 
     def joint_column(self, name: str) -> int:
-        """Column of a one-degree-of-freedom joint in `qpos` (and, where nq = nv, in `qvel`)."""
+        """Column of a one-degree-of-freedom joint in `qpos`."""
         return int(self.model.joint(name).qposadr[0])
+
+    def joint_dof(self, name: str) -> int:
+        """Column of a one-degree-of-freedom joint in `qvel`."""
+        return int(self.model.joint(name).dofadr[0])
 
 
 def add_contact_sensors(spec: mujoco.MjSpec, links: Sequence[str], object_body: str) -> None:

@@ -82,7 +82,7 @@ class Environment:
         disturbances: Sequence[Disturbance],
         seeds: Sequence[int],
     ) -> None:
-        """Place the named worlds (n, ascending) into stored states (n, S), each disturbed its way; read with `observe`."""
+        """Place the named worlds (n, ascending) into stored states (n, S), with a disturbance each; then `observe`."""
         self.worlds.place(worlds, states)
         self.disturbances.schedule(worlds, disturbances, seeds)
         self._elapsed[worlds] = 0
