@@ -118,7 +118,7 @@ class Disturbances:
                 factors[row, _QUIET_FACTOR[one.kind]] = one.magnitude
             if one.kind == "sensor_noise":
                 self._draw_noise(world, one.magnitude, seed)
-        quiet = (self._kind[worlds] > 0) & ~np.isin(self._kind[worlds], _EVENT_CODES)
+        quiet = (self._kind[worlds] > 0) & ~_IS_EVENT[self._kind[worlds]]
         self.began[worlds] = np.where(quiet, 0, -1)
         self._start[worlds] = _NEVER
         self._worlds.variation.set(worlds, factors)
@@ -157,7 +157,7 @@ class Disturbances:
 
     def trigger(self, entered: NDArray[np.bool_], elapsed: NDArray[np.int64]) -> None:
         """Start the clock of event disturbances in worlds whose contact entry has just happened."""
-        waiting = entered & (self._start == _NEVER) & np.isin(self._kind, _EVENT_CODES)
+        waiting = entered & (self._start == _NEVER) & _IS_EVENT[self._kind]
         if waiting.any():
             self._start[waiting] = elapsed[waiting] + self._delay[waiting]
 
@@ -189,7 +189,7 @@ class Disturbances:
     def active(self, elapsed: NDArray[np.int64]) -> NDArray[np.float32]:
         """(B, kinds) one-hot of the disturbance acting now, for privileged observations; `none` is a zero row."""
         age = elapsed - self._start
-        acting = ((age >= 0) & (age < self._duration)) | ((self._kind > 0) & ~np.isin(self._kind, _EVENT_CODES))
+        acting = ((age >= 0) & (age < self._duration)) | ((self._kind > 0) & ~_IS_EVENT[self._kind])
         hot = np.zeros((len(acting), len(KINDS)), np.float32)
         hot[acting, self._kind[acting]] = 1.0
         return hot
@@ -209,5 +209,5 @@ class Disturbances:
 
 
 _CODE = {kind: code for code, kind in enumerate(KINDS)}
-_EVENT_CODES = np.array([_CODE[kind] for kind in EVENTS])
+_IS_EVENT = np.array([kind in EVENTS for kind in KINDS])
 _SAVED = ("began", "_kind", "_vector", "_magnitude", "_delay", "_duration", "_start", "_latency", "_queue")

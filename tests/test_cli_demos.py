@@ -1,0 +1,104 @@
+"""`regrasp demos`, `panel make` and `bench simulation` at work."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from regrasp.cli import main
+from regrasp.demonstrations import read_demonstrations
+from regrasp.panel.cases import draw_cases, make_panel, read_panel
+from small_store import TASK, make_checkpoint
+
+HUMAN = Path(__file__).parents[2] / "shared" / "data" / "adroit-door-human.pickle"
+
+
+def ask(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
+    assert main([*map(str, arguments), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("policy") / "bc"
+    make_checkpoint(folder, 0)
+    return folder
+
+
+def test_recorded_demonstrations_replay_exactly(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "new" / "demos.hdf5"
+    made = ask(capsys, "demos", "record", "--policy", checkpoint, "--out", file, "--episodes", 2, "--all", "--seed", 5)
+    found = ask(capsys, "demos", "info", file)
+    assert (found["episodes"], found["format"], found["fits"]) == (2, "robomimic", True)
+    assert (found["digest"], found["steps"]) == (made["digest"], made["steps"])
+    assert found["outside_share"] == 0
+    differences = found["replay"]["difference"]
+    assert {spread["max"] for spread in differences.values()} == {0.0}
+    provenance = read_demonstrations(file, TASK).episodes[1].provenance
+    assert provenance["policy"] == made["policy"]
+    assert (provenance["seed"], provenance["attempt"]) == ("5", "1")
+    assert "demos record" in provenance["command"] or provenance["command"]
+
+
+def test_too_few_successes_end_in_a_sentence_and_no_file(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["demos", "record", "--policy", checkpoint, "--out", tmp_path / "demos.hdf5", "--episodes", 1]
+    assert main(list(map(str, arguments))) == 2
+    assert "0 successes in 20 attempts" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "more", [["--episodes", "0"], ["--noise", "-1"], ["--noise", "nan"], ["--tail", "-1"], ["--seed", "-1"]]
+)
+def test_recordings_that_make_no_sense(
+    more: list[str], checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demos", "record", "--policy", str(checkpoint), "--out", str(tmp_path / "d"), *more]) == 2
+    assert more[0] in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not HUMAN.exists(), reason="the human demonstrations are not part of the repository")
+def test_what_is_known_of_the_human_demonstrations(capsys: pytest.CaptureFixture[str]) -> None:
+    found = ask(capsys, "demos", "info", HUMAN)
+    assert (found["episodes"], found["length_min"], found["length_max"]) == (25, 223, 300)
+    assert found["outside_share"] == pytest.approx(0.056, abs=0.001)
+    assert found["replay"]["success"]["count"] == 8
+    assert found["replay"]["contact_entry"]["count"] >= 24
+
+
+def test_panel_make_draws_what_it_says_and_the_same_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "panels" / "p.json"
+    arguments = ["panel", "make", "--out", file, "--undisturbed", 2, "--per-kind", 1, "--seed", 4]
+    found = ask(capsys, *arguments)
+    first = file.read_bytes()
+    assert ask(capsys, *arguments) == found
+    assert file.read_bytes() == first
+    counts = {"none": 2, **dict.fromkeys(TASK.disturbances, 1)}
+    assert found["by_disturbance"] == counts
+    panel = read_panel(file)
+    assert panel == make_panel(TASK, draw_cases(TASK, counts, 4, "panel"))
+    assert panel.digest == found["panel"]
+
+
+def test_the_bench_prints_its_ratios(tmp_path: Path) -> None:
+    # In a process of its own, because Gymnasium's workers are forked from it.
+    code = (
+        "import sys; from regrasp.cli import main; sys.exit(main(['bench', 'simulation', '--worlds', '4', "
+        "'--gymnasium-worlds', '2', '--seconds', '0.2', '--json']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["rounds"] >= 3
+    assert all(np.isfinite(found[name]) and found[name] > 0 for name in ("steps_per_s", "engine_ratio"))
+    assert found["gymnasium_ratio"] > 0
+    assert "reward functions" not in done.stderr
