@@ -42,6 +42,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(VENV)/bin/regrasp run curricula/demo.toml --out runs/demo
 	$(VENV)/bin/regrasp report runs/demo
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
+	  $(VENV)/bin/python -m webbrowser "file://$(CURDIR)/runs/demo/report.html"; fi
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(PYTEST)

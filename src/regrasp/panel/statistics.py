@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # its `stats` loads on first use: `regrasp gate` need not wait a second for it
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest, bootstrap
 
 from regrasp.trial import Trial
 
@@ -67,7 +67,7 @@ def rate_from_counts(count: int, n: int) -> Rate:
         raise ValueError(f"count {count} is not between 0 and n = {n}")
     if n == 0:
         return Rate(None, 0, 0, None, None)
-    interval = binomtest(count, n).proportion_ci(confidence_level=1 - ALPHA, method="wilson")
+    interval = scipy.stats.binomtest(count, n).proportion_ci(confidence_level=1 - ALPHA, method="wilson")
     return Rate(count / n, count, n, float(interval.low), float(interval.high))
 
 
@@ -92,7 +92,7 @@ def mcnemar_exact(a: ArrayLike, b: ArrayLike) -> McNemar:
     """
     first, second = _pairs(a, b)
     only_a, only_b = int((first & ~second).sum()), int((second & ~first).sum())
-    p = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
+    p = float(scipy.stats.binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
     return McNemar(only_a, only_b, p)
 
 
@@ -111,7 +111,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, generator: np.random.Generator
     difference = float(_rate_gain(first, second, axis=0))
     if len(first) == 1:
         return Difference(difference, None, None)
-    interval = bootstrap(
+    interval = scipy.stats.bootstrap(
         (first, second), _rate_gain, n_resamples=RESAMPLES, batch=1000, vectorized=True, paired=True,
         confidence_level=1 - ALPHA, method="percentile", rng=generator,
     ).confidence_interval  # fmt: skip
