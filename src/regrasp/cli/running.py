@@ -31,7 +31,7 @@ from regrasp.tasks import find_task
 
 PACKAGES = ("regrasp", "mujoco", "gymnasium-robotics", "torch", "numpy")
 NAMES = {"bc": "cloning", "rl": "fine-tuning"}
-UNITS = {"bc": "updates", "rl": "iterations"}
+UNITS = {"bc": "updates", "rl": "iter"}
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def _show(bar: Bar, rows: dict[str, Any], progress: Progress) -> None:
         unit = UNITS[progress.phase]
         rows[progress.phase] = bar.add_task("", total=progress.steps, completed=progress.step - 1, unit=unit)
     success = progress.values.get("success_in_training")
-    note = f", success in training {success:.0%}" if success is not None else ""
+    note = f", {success:.0%} succeed" if success is not None else ""
     name = f"{NAMES[progress.phase]}{note}"
     bar.update(rows[progress.phase], completed=progress.step, total=progress.steps, description=name)
 
