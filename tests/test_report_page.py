@@ -178,3 +178,15 @@ def test_written_page_replaces_the_old_one_whole(tmp_path: Path) -> None:
     assert path.stat().st_size == size
     assert path.read_text("utf-8") == render_page(EMPTY)
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_page_says_which_disturbances_are_new_and_that_states_were_reset() -> None:
+    settings = {"rl": {"disturbances": ["push", "slip"], "demonstration_starts": 0.5}}
+    page = render_page(replace(example.finished(), curriculum=settings))
+    assert "Fine-tuning trained under push and slip" in page
+    assert "50\u202f% of its episodes began in recorded states" in page or "50 % of its episodes" in page
+    none = render_page(
+        replace(example.finished(), curriculum={"rl": {"disturbances": [], "demonstration_starts": 0.0}})
+    )
+    assert "trained under no disturbance" in none
+    assert "recorded states" not in none

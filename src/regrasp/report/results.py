@@ -1,6 +1,6 @@
 """The first half of the page: verdict, contact entry and recovery, success per disturbance."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -9,7 +9,7 @@ from regrasp.report.figures import RateRow, rates_figure
 from regrasp.report.markup import Html, details, figure, join, section, table, tag
 from regrasp.report.record import RunRecord
 from regrasp.report.verdict import Rates, gate_sentence, rates_of, verdict, where_it_did_not_help
-from regrasp.report.wording import counted, kind, number, outcome, p_value, percent, plain, points, span
+from regrasp.report.wording import counted, kind, listed, number, outcome, p_value, percent, plain, points, span
 
 _NOTHING = "No policy of this run has been judged on the panel, so there is nothing to show here yet."
 
@@ -135,12 +135,27 @@ def disturbances_section(record: RunRecord) -> Html:
         for one in kinds
     ]
     parts = [tag("p", where_it_did_not_help(record.comparison), class_="lead")] if record.comparison else []
+    parts += [tag("p", sentence) for sentence in _trained_under(record, kinds)]
     drawn = figure(
         rates_figure(rows, "disturbance-rates", _described(rows)),
         f"{outcome(record.primary).capitalize()}; bars are 95 % Wilson intervals.",
     )
     numbers = _compared(record, kinds) if record.comparison else _rate_table(rows)
     return section("disturbances", title, *parts, tag("div", drawn, numbers, class_="pair"))
+
+
+def _trained_under(record: RunRecord, kinds: Sequence[str]) -> list[str]:
+    """Which disturbances fine-tuning had seen, and the one thing it did that only a simulator can."""
+    settings = record.curriculum.get("rl", {})
+    seen = settings.get("disturbances")
+    if record.tuned is None or seen is None:
+        return []
+    new = [kind(name) for name in kinds if name not in ("none", *seen)]
+    said = f"Fine-tuning trained under {listed([kind(name) for name in seen]) or 'no disturbance'}"
+    said += f"; {listed(new)} {'are' if len(new) > 1 else 'is'} new to the policy here." if new else "."
+    share = settings.get("demonstration_starts", 0.0)
+    reset = f"At first, {percent(share)} of its episodes began in recorded states, as only a simulator can."
+    return [said, *([reset] if share else [])]
 
 
 def _compared(record: RunRecord, kinds: list[str]) -> Html:
