@@ -123,7 +123,8 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 def test_ctrl_c_ends_with_130_and_one_line(tmp_path: Path) -> None:
     out = tmp_path / "panel.json"
     code = (
-        "import sys; from regrasp.cli import main; "
+        # A job in the background of a shell inherits a deaf ear for Ctrl-C, and so would the command.
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from regrasp.cli import main; "
         f"sys.exit(main(['panel', 'make', '--undisturbed', '50000', '--out', {str(out)!r}]))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)

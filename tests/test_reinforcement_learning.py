@@ -1,0 +1,163 @@
+"""Advantages, losses and segments against numbers worked out by hand."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from regrasp.policies.policy import Policy, PolicySpec
+from regrasp.reinforcement.advantage import generalised_advantage
+from regrasp.reinforcement.critic import Critic
+from regrasp.reinforcement.demonstration_term import demonstration_loss, demonstration_weight
+from regrasp.reinforcement.on_policy import OnPolicyConfig
+from regrasp.reinforcement.rollout import SETTLED_MARGIN, Rollout, critic_input
+from regrasp.reinforcement.starts import Starts
+from regrasp.reinforcement.update import Batch, Rewards, make_batch, surrogate
+from regrasp.seeding import numpy_stream, torch_stream
+from regrasp.tasks import TASKS
+from regrasp.tasks.environment import Environment
+
+TASK = replace(TASKS["adroit-door"], horizon=30)
+
+
+def column(*values: float) -> Tensor:
+    """(T, 1) for one world."""
+    return torch.tensor(values, dtype=torch.float64)[:, None]
+
+
+def flags(*values: int) -> Tensor:
+    return torch.tensor(values, dtype=torch.bool)[:, None]
+
+
+def test_advantages_by_hand() -> None:
+    # γ = λ = 0.5: δ = (1 + 0.5·2 - 1, 0 + 0.5·4 - 2, 2 + 0.5·8 - 4) = (1, 0, 2); A₂ = 2, A₁ = 0.25·2, A₀ = 1 + 0.25·0.5
+    found = generalised_advantage(
+        column(1, 0, 2), column(1, 2, 4), column(2, 4, 8), flags(0, 0, 0), flags(0, 0, 0), 0.5, 0.5
+    )
+    torch.testing.assert_close(found, column(1.125, 0.5, 2.0))
+
+
+def test_a_time_out_is_bootstrapped_and_a_termination_is_not() -> None:
+    arguments = (column(1, 1), column(0, 0), column(10, 10))
+    timed_out = generalised_advantage(*arguments, flags(0, 0), flags(1, 0), 0.9, 1.0)
+    terminated = generalised_advantage(*arguments, flags(1, 0), flags(1, 0), 0.9, 1.0)
+    torch.testing.assert_close(timed_out, column(10.0, 10.0))  # nothing leaks over the reset
+    torch.testing.assert_close(terminated, column(1.0, 10.0))
+
+
+def small_policy() -> Policy:
+    spec = PolicySpec(
+        TASK.observations["policy"].fields, TASK.interface.fields, (16,), "relu", TASK.interface, TASK.name
+    )
+    return Policy.build(spec, torch_stream(0, "policy"))
+
+
+def batch_of(policy: Policy, rows: int, shift: float = 0.0) -> Batch:
+    """Actions drawn from the policy itself, all good by 1; `shift` falsifies the stored log probabilities."""
+    observation = torch.randn(rows, policy.spec.observation.size, generator=torch_stream(1))
+    with torch.no_grad():
+        mean = policy.head(policy.body(observation))
+        draw = torch.randn(mean.shape, generator=torch_stream(2))
+        log_prob = -(0.5 * draw.square() + policy.head.std().log()).sum(1) - shift
+    action = mean + policy.head.std().detach() * draw
+    ones = torch.ones(rows)
+    return Batch(observation, torch.zeros(rows, 1), action, log_prob, ones, ones)
+
+
+def test_surrogate_of_the_policy_that_acted() -> None:
+    policy = small_policy()
+    loss, kl = surrogate(policy, batch_of(policy, 8), clip=0.2)
+    assert loss.item() == pytest.approx(-1.0, abs=1e-5)
+    assert kl.item() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_surrogate_is_clipped_and_its_divergence_estimated() -> None:
+    policy = small_policy()
+    loss, kl = surrogate(policy, batch_of(policy, 8, shift=1.0), clip=0.2)  # every ratio is e
+    assert loss.item() == pytest.approx(-1.2, abs=1e-5)
+    assert kl.item() == pytest.approx(math.e - 1 - 1, abs=1e-4)
+
+
+def test_demonstration_term() -> None:
+    policy = small_policy()
+    observation = torch.randn(5, policy.spec.observation.size, generator=torch_stream(3))
+    width = torch.full((28,), 0.1)
+    with torch.no_grad():
+        mean = policy.head(policy.body(observation))
+    assert demonstration_loss(policy, observation, mean, width).item() == 0.0
+    assert demonstration_loss(policy, observation, mean + 0.1, width).item() == pytest.approx(0.5, abs=1e-4)
+    assert demonstration_weight(0.1, 0.5, 3) == pytest.approx(0.0125)
+
+
+def test_rewards_are_compressed_and_success_for_ever_is_worth_one() -> None:
+    rewards = Rewards(largest=20.0, discount=0.99, decay=0.95)
+    forever = rewards.scaled(torch.tensor([20.0])).item() / (1 - 0.99)
+    assert forever == pytest.approx(1.0, abs=1e-5)
+    scaled = rewards.scaled(torch.tensor([-0.3, 0.0, 2.0]))
+    expected = torch.tensor([-math.log(1.3), 0.0, math.log(3.0)]) * 0.01 / math.log(21.0)
+    torch.testing.assert_close(scaled, expected)
+
+
+def test_the_share_of_recorded_starts_falls_to_zero() -> None:
+    config = OnPolicyConfig(iterations=10, demonstration_starts=0.5, demonstration_starts_until=0.5)
+    assert [config.starts_share(k) for k in (0, 1, 5, 9)] == pytest.approx([0.5, 0.4, 0.0, 0.0])
+
+
+def make_rollout(worlds: int, disturbed: float = 0.0) -> Rollout:
+    marked = TASK.draw_starts(3, np.random.default_rng(0))
+    marked[:, -1] = 0.5  # no start of the task's own has its frame so high
+    starts = Starts(TASK, marked, ("push", "latency"), disturbed, numpy_stream(0, "starts"))
+    return Rollout(Environment(TASK, worlds, threads=1), starts, torch_stream(0, "noise"))
+
+
+def test_starts_come_from_demonstrations_as_often_as_asked() -> None:
+    starts = make_rollout(1, disturbed=1.0).starts
+    states, disturbances, seeds, own = starts.draw(400, 0.25)
+    recorded = states[:, -1] == 0.5
+    assert (recorded == ~own).all()
+    assert 60 <= recorded.sum() <= 140
+    assert {one.kind for one in disturbances} == {"push", "latency"}
+    assert len(set(seeds)) == 400
+    assert starts.draw(50, 0.0)[3].all()
+
+
+def test_a_segment_is_consistent_and_resets_are_spread() -> None:
+    rollout = make_rollout(8)
+    rollout.begin(0.0)
+    policy = small_policy()
+    segment, finished = rollout.collect(policy, 40, 0.0)
+    assert segment.steps == 320
+    assert int(segment.ended.sum()) == finished.episodes >= 8
+    assert len(set(torch.nonzero(segment.ended)[:, 0].tolist())) > 3
+    # what a step led to is what the next action was chosen in, except across a reset
+    goes_on = ~segment.ended[:-1]
+    torch.testing.assert_close(
+        segment.next_critic_input[:-1][goes_on], segment.critic_input[1:][goes_on], rtol=0, atol=0
+    )
+    assert segment.critic_input.shape[2] == 39 + rollout.environment.privileged_size
+    std = policy.head.std().detach()
+    draw = (segment.action - policy.fixed_mean(segment.observation.flatten(0, 1)).view_as(segment.action)) / std
+    torch.testing.assert_close(-(0.5 * draw.square() + std.log()).sum(2), segment.log_prob, rtol=1e-4, atol=1e-3)
+
+
+def test_held_success_ends_an_episode_at_the_best_value() -> None:
+    rollout = make_rollout(2)
+    rollout.begin(0.0)
+    policy = small_policy()
+    judgement = rollout.environment.judgement
+    judgement.successes[1] = judgement.judge.held_steps + SETTLED_MARGIN + 1
+    segment, _ = rollout.collect(policy, 1, 0.0)
+    assert segment.settled[0].tolist() == [False, True]
+    assert bool(segment.ended[0, 1])
+    critic = Critic(segment.critic_input.shape[2], (8,), torch_stream(5))
+    batch = make_batch(segment, policy, critic, Rewards(20.0, 0.99, 0.95))
+    scaled = Rewards(20.0, 0.99, 0.95).scaled(segment.reward[0, 1]).item()
+    assert batch.target[1].item() == pytest.approx(scaled + 0.99, abs=1e-5)
+
+
+def test_the_critic_sees_the_policys_observation_first() -> None:
+    seen = {"policy": torch.zeros(2, 3), "privileged": torch.ones(2, 2)}
+    assert critic_input(seen).tolist() == [[0, 0, 0, 1, 1]] * 2
