@@ -137,3 +137,14 @@ def test_a_bad_curriculum_gets_one_sentence_and_writes_nothing(
     assert sentence in done.stderr
     assert done.stderr.strip().count("\n") == 0
     assert not out.exists()
+
+
+def test_a_closed_gate_leaves_a_judged_clone_and_a_reason(place: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    found = _finish(_start(place, out, "--set", "gate.force=false"))
+    assert "gate still says continue_bc" in str(found["phase"])
+    assert set(found["checkpoints"]) == {"bc"}  # type: ignore[call-overload]
+    assert json.loads((out / "stopped.json").read_text(encoding="utf-8"))["reason"] == found["phase"]
+    page = subprocess.run([COMMAND, "report", str(out)], capture_output=True, text=True, check=False)
+    assert page.returncode == 0, page.stderr
+    assert "gate" in (out / "report.html").read_text(encoding="utf-8")

@@ -100,10 +100,11 @@ def execute(curriculum: Curriculum, given: Ingredients, resumed: Snapshot | None
     if resumed is not None and resumed_rl:
         policy.load_state_dict(_cloned(resumed.tensors))
     else:
-        opened = yield from _clone_until_open(curriculum, given, policy, resumed)
-        if not opened:
-            return
+        closed = yield from _clone_until_open(curriculum, given, policy, resumed)
         yield _candidate(curriculum, given, "bc", policy, "bc", None, 0)
+        if closed:
+            yield Stopped(closed)
+            return
     yield from _fine_tune(curriculum, given, policy, resumed if resumed_rl else None)
 
 
@@ -135,7 +136,8 @@ def _candidate(
 
 def _clone_until_open(
     curriculum: Curriculum, given: Ingredients, policy: Policy, resumed: Snapshot | None
-) -> Generator[Event, None, bool]:
+) -> Generator[Event, None, str]:
+    """Round after round; gives why the gate stayed closed, or nothing if it opened."""
     settings = curriculum.bc
     observations, actions = transitions(given.demonstrations)
     state = CloningState()
@@ -152,9 +154,8 @@ def _clone_until_open(
             begun = time.perf_counter()
         decided = yield from _ask_gate(curriculum, given, policy, number)
         if decided.decision.phase == "rl_finetune" or decided.forced:
-            return True
-    yield Stopped(_why(decided.decision, settings.rounds_limit))
-    return False
+            return ""
+    return _why(decided.decision, settings.rounds_limit)
 
 
 def _ask_gate(
