@@ -38,7 +38,13 @@ SNAPSHOT_EVERY = 5
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that the rest of a phase depends on: `cut` is the phase's last finished step, `tensors` its state."""
+    """All that the rest of a phase depends on.
+
+    Attributes:
+        phase: in progress, `bc` or `rl`.
+        meta: `finished`, phase → last step that need not be done again.
+        tensors: the phase's state; the clone's weights are among them, as `clone/…`.
+    """
 
     phase: str
     meta: Mapping[str, Any]
@@ -96,16 +102,16 @@ class Ingredients:
 def execute(curriculum: Curriculum, given: Ingredients, resumed: Snapshot | None = None) -> Iterator[Event]:
     """Run the curriculum from the beginning, or on from a snapshot of the same run."""
     policy = _new_policy(curriculum, given.task)
-    resumed_rl = resumed is not None and resumed.phase == "rl"
-    if resumed is not None and resumed_rl:
-        policy.load_state_dict(_cloned(resumed.tensors))
+    tuned = resumed if resumed is not None and resumed.phase == "rl" else None
+    if tuned is not None:
+        policy.load_state_dict(_cloned(tuned.tensors))
     else:
         closed = yield from _clone_until_open(curriculum, given, policy, resumed)
         yield _candidate(curriculum, given, "bc", policy, "bc", None, 0)
         if closed:
             yield Stopped(closed)
             return
-    yield from _fine_tune(curriculum, given, policy, resumed if resumed_rl else None)
+    yield from _fine_tune(curriculum, given, policy, tuned)
 
 
 def _new_policy(curriculum: Curriculum, task: Task) -> Policy:
