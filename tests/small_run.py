@@ -16,7 +16,7 @@ def make_episodes(task: Task, count: int = 2, steps: int = 40) -> list[Episode]:
     """Slow random motions from the task's own starts: they teach nothing, but they are consistent."""
     generator = np.random.default_rng(7)
     episodes = []
-    for start in task.draw_starts(count, generator):
+    for start in task.draw_starts(np.zeros(count, np.int64), generator):
         knots = generator.uniform(-0.5, 0.5, (5, task.interface.fields.size))
         actions = np.array([np.interp(np.linspace(0, 4, steps), range(5), knot) for knot in knots.T]).T
         blank = np.zeros((steps + 1, task.observations["policy"].fields.size), np.float32)

@@ -56,7 +56,7 @@ def test_a_replay_is_what_was_recorded() -> None:
         recorded(GRASP_STATE, GRASP_ACTION, 30),
         recorded(opened(), PULL_ACTION, 40),
         recorded(PULL_STATE, PULL_ACTION, 12),
-        recorded(TASK.draw_starts(1, np.random.default_rng(0))[0], GRASP_ACTION, 1),
+        recorded(TASK.draw_starts(np.zeros(1, np.int64), np.random.default_rng(0))[0], GRASP_ACTION, 1),
     ]
     assert max(np.abs(episode.actions).max() for episode in episodes) > 1
     for threads in (1, 2):
@@ -81,7 +81,7 @@ def outcomes(found: Replay) -> tuple[int, bool, bool, bool]:
 def test_each_is_judged_at_its_own_end() -> None:
     """The open door counts from step 0 on; success is held only after more than 25 steps."""
     short, long = recorded(opened(), PULL_ACTION, 25), recorded(opened(), PULL_ACTION, 26)
-    away = recorded(TASK.draw_starts(1, np.random.default_rng(0))[0], 0 * GRASP_ACTION, 30)
+    away = recorded(TASK.draw_starts(np.zeros(1, np.int64), np.random.default_rng(0))[0], 0 * GRASP_ACTION, 30)
     grasp = recorded(GRASP_STATE, GRASP_ACTION, 40)
     found = replay(TASK, [short, long, away, grasp], 1)
     assert outcomes(found[0])[1:] == (True, True, False)

@@ -48,7 +48,7 @@ def make_cases() -> tuple[Case, ...]:
         Case(i, TASK.object, i, TASK.draw_disturbance(kind, generator), tuple(GRASP_STATE))
         for i, kind in enumerate(kinds)
     ]
-    start = tuple(map(float, TASK.draw_starts(1, generator)[0]))
+    start = tuple(map(float, TASK.draw_starts(np.zeros(1, np.int64), generator)[0]))
     return (*cases, Case(len(cases), TASK.object, 99, NONE, start))
 
 
@@ -144,7 +144,7 @@ def test_when_disturbances_act(held: list[Trial]) -> None:
 
 def test_success_is_success_of_the_state(policy: Policy) -> None:
     """A door that stands open counts at every step, and as untouched when nobody touched it."""
-    state = TASK.draw_starts(1, numpy_stream(0))[0]
+    state = TASK.draw_starts(np.zeros(1, np.int64), numpy_stream(0))[0]
     state[TASK.scene.joint_column("door_hinge")] = 1.5
     trial = rows_of(policy, (Case(7, "door", 0, NONE, tuple(map(float, state))),))[0]
     assert (trial.case, trial.first_success) == (7, 0)

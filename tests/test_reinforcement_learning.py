@@ -107,7 +107,7 @@ def test_the_share_of_recorded_starts_falls_to_zero() -> None:
 
 
 def make_rollout(worlds: int, disturbed: float = 0.0) -> Rollout:
-    marked = TASK.draw_starts(3, np.random.default_rng(0))
+    marked = TASK.draw_starts(np.zeros(3, np.int64), np.random.default_rng(0))
     marked[:, -1] = 0.5  # no start of the task's own has its frame so high
     starts = Starts(TASK, marked, ("push", "latency"), disturbed, numpy_stream(0, "starts"))
     return Rollout(Environment(TASK, worlds, threads=1), starts, torch_stream(0, "noise"))

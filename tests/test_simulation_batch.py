@@ -17,7 +17,7 @@ STEPS = 40
 
 
 def starts(count: int) -> np.ndarray:
-    drawn = TASKS["adroit-door"].draw_starts(count, np.random.default_rng(5))
+    drawn = TASKS["adroit-door"].draw_starts(np.zeros(count, np.int64), np.random.default_rng(5))
     drawn[::3], drawn[1::3] = GRASP_STATE, PULL_STATE
     return drawn
 

@@ -15,7 +15,7 @@ from regrasp.tasks.environment import Environment
 
 TASK = TASKS["adroit-door"]
 SCENE = TASK.scene
-FAR = TASK.draw_starts(1, np.random.default_rng(0))[0]
+FAR = TASK.draw_starts(np.zeros(1, np.int64), np.random.default_rng(0))[0]
 STEPS = 40
 # Contact lasts from step 0 on, is stable and found at step 4, so that the clock of an event starts with step 5.
 FIRST = TASK.judge.stable_steps

@@ -32,7 +32,7 @@ def visited_states() -> np.ndarray:
     worlds = Worlds(SCENE, 2, 1)
     worlds.place(np.arange(2), np.array([GRASP_STATE, PULL_STATE]))
     offset, scale = (part.numpy() for part in TASK.control_map)
-    seen = [TASK.draw_starts(2, np.random.default_rng(0))]
+    seen = [TASK.draw_starts(np.zeros(2, np.int64), np.random.default_rng(0))]
     for _ in range(12):
         worlds.ctrl[:] = offset + scale * np.array([GRASP_ACTION, PULL_ACTION])
         worlds.step()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from regrasp.errors import InputError
-from regrasp.simulation.render import BACKGROUND, DOOR_CAMERA, Camera, render_states
+from regrasp.simulation.render import BACKGROUND, Camera, render_states
 
 SCENE = """
 <mujoco>
@@ -83,10 +83,10 @@ def test_picture_larger_than_the_buffer_is_refused(model: mujoco.MjModel) -> Non
 
 
 def test_door_camera_looks_at_the_door_from_the_hands_side() -> None:
-    azimuth = np.radians(DOOR_CAMERA.azimuth)
-    eye_y = DOOR_CAMERA.lookat[1] - DOOR_CAMERA.distance * np.sin(azimuth) * np.cos(np.radians(DOOR_CAMERA.elevation))
+    azimuth = np.radians(TASK.camera.azimuth)
+    eye_y = TASK.camera.lookat[1] - TASK.camera.distance * np.sin(azimuth) * np.cos(np.radians(TASK.camera.elevation))
     assert eye_y < -0.7  # the forearm's mount
-    assert DOOR_CAMERA.elevation < 0
+    assert TASK.camera.elevation < 0
 
 
 CHILD = """

@@ -30,7 +30,9 @@ def begin(task: Task, seed: int = 0, threads: int = 1) -> Environment:
     disturbances = [task.draw_disturbance(kind, generator) for kind in ("none", *task.disturbances)]
     count = len(disturbances)
     environment = Environment(task, count, threads)
-    environment.reset(np.arange(count), task.draw_starts(count, generator), disturbances, list(range(count)))
+    environment.reset(
+        np.arange(count), task.draw_starts(np.zeros(count, np.int64), generator), disturbances, list(range(count))
+    )
     return environment
 
 
@@ -107,7 +109,7 @@ class TestContract:
         kept = [*played(environment, actions[:3]), environment.observe()]
         copies = copy.deepcopy(kept)
         played(environment, actions[3:])
-        environment.reset(np.arange(1), task.draw_starts(1, numpy_stream(9)), [NONE], [0])
+        environment.reset(np.arange(1), task.draw_starts(np.zeros(1, np.int64), numpy_stream(9)), [NONE], [0])
         assert_same(kept, copies)
 
     def test_actions_are_not_written_to_and_are_clipped(self, task: Task) -> None:
@@ -118,11 +120,11 @@ class TestContract:
         assert torch.equal(actions, given)
 
     def test_starts_differ_and_repeat_with_their_seed(self, task: Task) -> None:
-        starts = task.draw_starts(50, numpy_stream(0))
+        starts = task.draw_starts(np.zeros(50, np.int64), numpy_stream(0))
         assert starts.shape == (50, task.scene.state_size)
         assert len(np.unique(starts, axis=0)) == 50
-        np.testing.assert_array_equal(starts, task.draw_starts(50, numpy_stream(0)))
-        assert (starts != task.draw_starts(50, numpy_stream(1))).any()
+        np.testing.assert_array_equal(starts, task.draw_starts(np.zeros(50, np.int64), numpy_stream(0)))
+        assert (starts != task.draw_starts(np.zeros(50, np.int64), numpy_stream(1))).any()
 
     def test_disturbances_are_drawn_from_their_ranges(self, task: Task) -> None:
         generator = numpy_stream(0)
@@ -149,7 +151,7 @@ class TestContract:
 
     def test_time_runs_out_at_the_horizon(self, task: Task) -> None:
         environment = Environment(task, 1, 1)
-        environment.reset(np.arange(1), task.draw_starts(1, numpy_stream(0)), [NONE], [0])
+        environment.reset(np.arange(1), task.draw_starts(np.zeros(1, np.int64), numpy_stream(0)), [NONE], [0])
         actions = random_actions(environment, 1)[0] * 0
         ends = [bool(environment.step(actions).truncated[0]) for _ in range(task.horizon)]
         assert ends == [False] * (task.horizon - 1) + [True]

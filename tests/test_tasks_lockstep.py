@@ -39,7 +39,7 @@ def ours() -> Environment:
 
 def swing(speed: float) -> np.ndarray:
     """A start with the latch turned and the door swinging, with nobody at the handle."""
-    state = TASK.draw_starts(1, np.random.default_rng(11))[0]
+    state = TASK.draw_starts(np.zeros(1, np.int64), np.random.default_rng(11))[0]
     state[MODEL.joint("latch").qposadr[0]] = 1.5
     state[MODEL.nq + MODEL.joint("door_hinge").dofadr[0]] = speed
     return state
@@ -52,7 +52,7 @@ def wandering(seed: int, steps: int = STEPS) -> np.ndarray:
 
 
 def start(seed: int) -> np.ndarray:
-    return TASK.draw_starts(1, np.random.default_rng(seed))[0]
+    return TASK.draw_starts(np.zeros(1, np.int64), np.random.default_rng(seed))[0]
 
 
 PULLING = np.repeat(PULL_ACTION[None], STEPS, 0).astype(np.float32)
@@ -108,7 +108,7 @@ def test_the_runs_cross_every_bonus(ours: Environment) -> None:
 
 def test_the_same_starts_are_drawn(theirs: Any) -> None:
     """Gymnasium's own resets lie in the range that ours are drawn from, joints at zero."""
-    drawn = TASK.draw_starts(200, np.random.default_rng(0))
+    drawn = TASK.draw_starts(np.zeros(200, np.int64), np.random.default_rng(0))
     for seed in range(20):
         theirs.reset(seed=seed)
         state = theirs.unwrapped.get_env_state()

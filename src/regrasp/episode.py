@@ -19,6 +19,8 @@ class Episode:
         start: (S,) float64, the state that `actions[0]` was chosen in: `states[0]` where there are states, else as the
             source recorded it, else None.
         contact_modes: (T + 1,) uint8 bit sets of touching regions, or None.
+        object: name of the task's object in it; empty where the source does not say, which means the task's first.
+        marks: what happened when (`contact_entry`, `disturbed`, `lost`, `recovered`, `success`), in control steps.
         terminated: the task ended by its own rule at the last step.
         truncated: the recording or a time limit ended it.
         terminal_observed: False where the source format has no terminal observation and the last row repeats the one
@@ -32,6 +34,8 @@ class Episode:
     states: NDArray[np.float64] | None = None
     start: NDArray[np.float64] | None = None
     contact_modes: NDArray[np.uint8] | None = None
+    object: str = ""
+    marks: Mapping[str, int] = field(default_factory=dict)
     terminated: bool = False
     truncated: bool = True
     terminal_observed: bool = True

@@ -31,6 +31,7 @@ def make(
     """
     from regrasp.panel.cases import draw_cases, make_panel, write_panel
     from regrasp.tasks import find_task
+    from regrasp.tasks.task import SPLITS
 
     found = find_task(task)
     for option, count in (("--undisturbed", undisturbed), ("--per-kind", per_kind), ("--seed", seed)):
@@ -40,7 +41,7 @@ def make(
         raise InputError("--undisturbed", "", "no case at all", "at least one")
     require_writable(out)
     counts = {"none": undisturbed, **dict.fromkeys(found.disturbances, per_kind)}
-    panel = make_panel(found, draw_cases(found, counts, seed, "panel"))
+    panel = make_panel(found, draw_cases(found, counts, seed, "panel", SPLITS))
     write_panel(panel, out)
     _emit(out, panel, "", json)
 

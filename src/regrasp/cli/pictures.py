@@ -1,6 +1,6 @@
 """Two trials worth looking at, one recovered and one failed, played again and drawn."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,11 +11,10 @@ from regrasp.panel.statistics import OUTCOMES
 from regrasp.report.record import Strip
 from regrasp.report.wording import kind, number, outcome
 from regrasp.simulation.disturbance import UNITS
-from regrasp.simulation.render import DOOR_CAMERA, Camera, render_states
+from regrasp.simulation.render import render_states
 from regrasp.tasks.task import Task
 from regrasp.trial import Trial
 
-CAMERAS: Mapping[str, Camera] = {"adroit-door": DOOR_CAMERA}
 VISIBLE = ("push", "pose_error", "slip")
 """Kinds that can be seen in a picture, the most visible first."""
 FRAMES = 8
@@ -24,13 +23,11 @@ MARGIN = 15
 
 
 def draw_strips(actor: Actor, task: Task, panel: Panel, trials: Sequence[Trial]) -> tuple[Strip, ...]:
-    """Pictures of one recovered and one failed trial, as far as `trials` has them and the task has a camera.
+    """Pictures of one recovered and one failed trial, as far as `trials` has them.
 
     Raises:
         InputError: this machine cannot draw.
     """
-    if task.name not in CAMERAS:
-        return ()
     done = OUTCOMES[task.judge.primary]
     chosen = {
         "Recovered": _pick(trials, lambda t: t.recovered and done(t)),
@@ -51,7 +48,7 @@ def _strip(title: str, trial: Trial, actor: Actor, task: Task, panel: Panel) -> 
     _, states = record(actor, task, case)
     first, last = _window(trial, task)
     steps = np.linspace(first, last, FRAMES).round().astype(int)
-    pixels = render_states(task.scene.model, states[steps], CAMERAS[task.name])
+    pixels = render_states(task.scene.model_of(case.object), states[steps], task.camera)
     period = task.scene.control_period
     frames = [(float(step * period), picture) for step, picture in zip(steps, pixels, strict=True)]
     return Strip(f"{title}: {kind(trial.disturbance)}, case {trial.case}", _caption(trial, task, period), frames)

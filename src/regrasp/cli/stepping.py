@@ -117,7 +117,7 @@ class Contestants:
             vector = _Gymnasium(GYMNASIUM[task.name], gymnasium_worlds)
             self._open.callback(vector.close)
             self.all["gymnasium"] = vector
-        starts = task.draw_starts(worlds, generator)
+        starts = task.draw_starts(task.draw_objects(worlds, generator), generator)
         self.all["full"] = _Full(task, worlds, threads, starts)
         self.all["engine"] = _Engine(task, worlds, threads, starts)
         self.most = max(one.worlds for one in self.all.values())

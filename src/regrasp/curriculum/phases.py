@@ -227,7 +227,7 @@ def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTu
     environment = Environment(task, config.worlds, given.threads)
     inputs = policy.spec.observation.size + environment.privileged_size
     observations, actions = transitions(given.demonstrations)
-    starts = Starts(task, _states(given), config.disturbances, config.disturbed, numpy_stream(seed, "rl"))
+    starts = Starts(task, _recorded(given), config.disturbances, config.disturbed, numpy_stream(seed, "rl"))
     return FineTuning(
         policy=policy,
         critic=Critic(inputs, config.critic_hidden, torch_stream(seed, "critic")),
@@ -238,14 +238,16 @@ def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTu
     )
 
 
-def _states(given: Ingredients) -> NDArray[np.float64] | None:
-    """States of all demonstrations: as recorded, or else from replaying those that have a start."""
+def _recorded(given: Ingredients) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
+    """States of all demonstrations and their objects: as recorded, or else from replaying those that have a start."""
     episodes = [episode for episode in given.demonstrations.episodes if episode.start is not None]
     unknown = [episode for episode in episodes if episode.states is None]
     if unknown:
         episodes = [found.episode for found in replay(given.task, episodes, given.threads)]
     rows = [episode.states[:-1] for episode in episodes if episode.states is not None]
-    return np.concatenate(rows) if rows else None
+    pool = given.task.scene.objects
+    objects = [pool.index(episode.object) if episode.object else 0 for episode in episodes]
+    return (np.concatenate(rows), np.repeat(objects, [len(own) for own in rows])) if rows else None
 
 
 def _with_check(progress: Progress, trials: Sequence[Trial], primary: str) -> Progress:

@@ -78,7 +78,11 @@ def _play(actor: Actor, task: Task, config: RecordingConfig, numbers: Sequence[i
     environment = Environment(task, len(numbers), config.threads)
     streams = [numpy_stream(config.seed, "recording", number) for number in numbers]
     # Rounded, so that a file that stores states in float32 holds the very state that the attempt began in.
-    starts = np.concatenate([task.draw_starts(1, stream) for stream in streams]).astype(np.float32).astype(np.float64)
+    starts = (
+        np.concatenate([task.draw_starts(np.zeros(1, np.int64), stream) for stream in streams])
+        .astype(np.float32)
+        .astype(np.float64)
+    )
     environment.reset(np.arange(len(numbers)), starts, [NONE] * len(numbers), [0] * len(numbers))
     observation = environment.observe()["policy"]
     found: dict[str, list[NDArray[np.generic]]] = {

@@ -63,7 +63,8 @@ def replay(task: Task, episodes: Sequence[Episode], threads: int = 0) -> list[Re
     count, steps = len(episodes), max(episode.steps for episode in episodes)
     lengths = np.array([episode.steps for episode in episodes])
     environment = Environment(task, count, threads)
-    environment.reset(np.arange(count), starts, [NONE] * count, [0] * count)
+    objects = np.array([task.scene.objects.index(episode.object) if episode.object else 0 for episode in episodes])
+    environment.reset(np.arange(count), starts, [NONE] * count, [0] * count, objects)
     states = [environment.worlds.states()]
     observations = [environment.observe()["policy"].numpy()]
     contact = [modes(environment.readings.touching()).numpy()]
@@ -90,7 +91,7 @@ def _start(episode: Episode) -> NDArray[np.float64]:
 
 def _outcome(environment: Environment, row: int) -> tuple[int, bool, bool, bool]:
     judgement = environment.judgement
-    findings = (judgement.successes > 0, judgement.at_end, judgement.success_held)
+    findings = (judgement.success_once, judgement.success_at_end, judgement.success_held)
     # A diverged world goes on from the engine's defaults; what it shows there is nobody's success.
     once, at_end, held = (bool(found[row]) and not environment.worlds.diverged[row] for found in findings)
     return int(environment.entry.entry[row]), once, at_end, held

@@ -3,6 +3,7 @@
 DAPG (Rajeswaran et al. 2018) counts an episode as a success when more than 25 of its steps are such.
 """
 
+import torch
 from torch import Tensor
 
 from regrasp.judges.judge import Judge
@@ -17,6 +18,9 @@ SWINGING_SPEED = 0.2
 ENVELOPE_FORCE = 1500.0
 """Largest normal force on the handle that counts as physical [N]; replayed human demonstrations reach about 530."""
 
+DEEPEST = 0.01
+"""Penetration that no bench shows [m]; the engine's soft contacts stay below 3 mm in replayed demonstrations."""
+
 
 def opened(readings: Readings) -> Tensor:
     """(B,) bool: the door stands open."""
@@ -26,6 +30,16 @@ def opened(readings: Readings) -> Tensor:
 def touching_handle(readings: Readings) -> Tensor:
     """(B,) bool: any contact region touches the handle."""
     return readings.contacts[:, :, 0].amax(1) > 0
+
+
+def door_angles(readings: Readings) -> Tensor:
+    """(B, 2) hinge and latch [rad]."""
+    return torch.stack([readings.joint("door_hinge"), readings.joint("latch")], dim=1)
+
+
+def penetrating(readings: Readings) -> Tensor:
+    """(B,) bool: a link is inside the handle."""
+    return readings.deepest() > DEEPEST
 
 
 def swinging_open(readings: Readings) -> Tensor:
@@ -47,5 +61,8 @@ JUDGE = Judge(
     held_steps=25,
     stable_steps=5,
     recovery_window=100,
+    tracked=door_angles,
+    fastest=50.0,
     violations={"excessive_force": excessive_force},
+    impossible={"penetration": penetrating},
 )

@@ -15,6 +15,14 @@ from regrasp.simulation.readings import Readings
 
 Predicate = Callable[[Readings], Tensor]
 PRIMARIES = ("success", "success_at_end", "success_held")
+_ALWAYS = ("untouched_success", "teleported")
+"""Impossible for every task: success that nothing touched, and a jump."""
+_NUMBERS = ("primary", "held_steps", "stable_steps", "recovery_window", "fastest", "unbroken")
+
+
+def never(readings: Readings) -> Tensor:
+    """(B,) bool: no world."""
+    return torch.zeros(len(readings.qpos), dtype=torch.bool)
 
 
 @dataclass(frozen=True)
@@ -24,27 +32,37 @@ class Judge:
     Attributes:
         success: readings → (B,) bool, success at this step.
         touching: readings → (B,) bool, the contact that the task requires.
-        carried: readings → (B,) bool, motion towards success that needs no touch any more; it counts as held.
         primary: which of `PRIMARIES` is the headline.
         held_steps: `success_held` means success on more control steps than this.
         stable_steps: the held condition is gained, and lost, when its change lasts this many control steps.
         recovery_window: control steps after a loss within which the held condition must be back for good.
-        violations: name → readings → (B,) bool, physical rules that no honest trial breaks.
+        unbroken: the steps of `success_held` must follow each other.
+        tracked: readings → (B, k), where the object is [m, rad]; between two control steps it moves no faster than
+            `fastest` per second, or it was teleported.
+        carried: readings → (B,) bool, motion towards success that needs no touch any more; it counts as held.
+        dropped: readings → (B,) bool, the trial ends here and has failed.
+        violations: name → readings → (B,) bool, physical rules that no honest trial breaks; they are reported.
+        impossible: name → readings → (B,) bool, what cannot happen on a bench; success does not count with it.
     """
 
     success: Predicate
     touching: Predicate
-    carried: Predicate
     primary: str
     held_steps: int
     stable_steps: int
     recovery_window: int
+    tracked: Predicate
+    fastest: float
+    unbroken: bool = False
+    carried: Predicate = never
+    dropped: Predicate = never
     violations: Mapping[str, Predicate] = field(default_factory=dict)
+    impossible: Mapping[str, Predicate] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the numbers above and of the code (no comments, no docstrings) of this file and the task's."""
-        numbers = [self.primary, self.held_steps, self.stable_steps, self.recovery_window, sorted(self.violations)]
+        numbers = [getattr(self, name) for name in _NUMBERS] + [sorted(self.violations), sorted(self.impossible)]
         files = {inspect.getmodule(self.success), sys.modules[__name__]}
         code = sorted(_code(inspect.getsource(module)) for module in files if module)
         return digest_of([*numbers, *code])
@@ -63,9 +81,9 @@ class Judgement:
     """The judge at work on B worlds: what has been found so far. Times are control steps, -1 means never.
 
     Attributes:
-        successes: (B,) steps in success.
-        first_success, lost_at, regained_at: (B,) int64. `regained_at` is the last step at which the held condition came
-            back.
+        successes: (B,) steps in success; `streak` and `longest` those in a row, now and at best.
+        first_success, dropped_at, lost_at, regained_at: (B,) int64. `regained_at` is the last step at which the held
+            condition came back.
         at_end: (B,) bool, success at the latest step.
         held: (B,) bool, the held condition (stable contact, carried, or success) now.
         broken: violation name → (B,) bool.
@@ -74,38 +92,83 @@ class Judgement:
     def __init__(self, judge: Judge, worlds: int) -> None:
         self.judge = judge
         self.successes = torch.zeros(worlds, dtype=torch.int64)
+        self.streak = torch.zeros(worlds, dtype=torch.int64)
+        self.longest = torch.zeros(worlds, dtype=torch.int64)
         self.first_success = torch.full((worlds,), -1)
+        self.dropped_at = torch.full((worlds,), -1)
         self.lost_at = torch.full((worlds,), -1)
         self.regained_at = torch.full((worlds,), -1)
         self.at_end = torch.zeros(worlds, dtype=torch.bool)
         self.held = torch.zeros(worlds, dtype=torch.bool)
         self.touched = torch.zeros(worlds, dtype=torch.bool)
-        self.broken = {name: torch.zeros(worlds, dtype=torch.bool) for name in (*judge.violations, "untouched_success")}
+        rules = (*judge.violations, *judge.impossible, *_ALWAYS)
+        self.broken = {name: torch.zeros(worlds, dtype=torch.bool) for name in rules}
+        self._place = torch.full((worlds, 1), torch.nan, dtype=torch.float64)
         self._change = torch.zeros(worlds, dtype=torch.int64)
 
     def reset(self, worlds: Tensor) -> None:
         """Start the named worlds afresh."""
-        for name in ("first_success", "lost_at", "regained_at"):
+        for name in ("first_success", "dropped_at", "lost_at", "regained_at"):
             getattr(self, name)[worlds] = -1
-        for values in (self.successes, self._change, self.at_end, self.held, self.touched, *self.broken.values()):
+        self._place[worlds] = torch.nan
+        counts = (self.successes, self.streak, self.longest, self._change)
+        for values in (*counts, self.at_end, self.held, self.touched, *self.broken.values()):
             values[worlds] = 0
+
+    @property
+    def honest(self) -> Tensor:
+        """(B,) bool: nothing impossible happened so far."""
+        impossible = torch.stack([self.broken[name] for name in (*self.judge.impossible, *_ALWAYS)])
+        return ~impossible.any(0)
+
+    @property
+    def success_once(self) -> Tensor:
+        """(B,) bool: success at some step."""
+        return (self.successes > 0) & self.honest
+
+    @property
+    def success_at_end(self) -> Tensor:
+        """(B,) bool: success at the latest step."""
+        return self.at_end & self.honest
+
+    @property
+    def over(self) -> Tensor:
+        """(B,) bool: dropped, so that nothing after it counts."""
+        return self.dropped_at >= 0
 
     def observe(self, readings: Readings, step: Tensor, watched_from: Tensor) -> None:
         """Take in one control step: its number (B,) and the first step (B,) at which the held condition can be lost."""
-        success, touching = self.judge.success(readings), self.judge.touching(readings)
+        live = ~self.over
+        dropped = self.judge.dropped(readings) & live
+        self.dropped_at = torch.where(dropped, step, self.dropped_at)
+        sound = live & ~dropped
+        success, touching = self.judge.success(readings) & sound, self.judge.touching(readings) & sound
+        self._count(success, step)
+        self.touched = self.touched | touching
+        self._hold(success | touching | (self.judge.carried(readings) & sound), dropped, step, watched_from)
+        found = {name: rule(readings) for name, rule in {**self.judge.violations, **self.judge.impossible}.items()}
+        found |= {"untouched_success": success & ~self.touched, "teleported": self._jumped(readings)}
+        self.broken = {name: self.broken[name] | (found[name] & live) for name in self.broken}
+
+    def _jumped(self, readings: Readings) -> Tensor:
+        place = self.judge.tracked(readings)
+        # Not a number before the first step, which no comparison exceeds.
+        jumped: Tensor = torch.linalg.vector_norm(place - self._place, dim=1) > self.judge.fastest * readings.period
+        self._place = place.clone()
+        return jumped
+
+    def _count(self, success: Tensor, step: Tensor) -> None:
         self.at_end = success
         self.successes = self.successes + success
+        self.streak = (self.streak + 1) * success
+        self.longest = torch.maximum(self.longest, self.streak)
         self.first_success = torch.where(success & (self.first_success < 0), step, self.first_success)
-        self.touched = self.touched | touching
-        self._hold(success | touching | self.judge.carried(readings), step, watched_from)
-        for name, rule in self.judge.violations.items():
-            self.broken[name] = self.broken[name] | rule(readings)
-        self.broken["untouched_success"] = self.broken["untouched_success"] | (success & ~self.touched)
 
-    def _hold(self, condition: Tensor, step: Tensor, watched_from: Tensor) -> None:
+    def _hold(self, condition: Tensor, dropped: Tensor, step: Tensor, watched_from: Tensor) -> None:
         self._change = (self._change + 1) * (condition != self.held)
-        turned = self._change >= self.judge.stable_steps
-        began = step - self.judge.stable_steps + 1
+        # A drop needs no waiting: nothing can come back.
+        turned = (self._change >= self.judge.stable_steps) | (dropped & self.held)
+        began = step - self._change + 1
         self.held = self.held ^ turned
         lost = turned & ~self.held & (began >= watched_from) & (self.lost_at < 0)
         self.lost_at = torch.where(lost, began, self.lost_at)
@@ -113,9 +176,14 @@ class Judgement:
         self._change = self._change * ~turned
 
     @property
+    def held_for(self) -> Tensor:
+        """(B,) control steps that count towards `success_held`, 0 once dropped or dishonest."""
+        return (self.longest if self.judge.unbroken else self.successes) * (self.honest & ~self.over)
+
+    @property
     def success_held(self) -> Tensor:
-        """(B,) bool: success on more steps than `held_steps`."""
-        return self.successes > self.judge.held_steps
+        """(B,) bool: success on more steps than `held_steps`, never dropped."""
+        return self.held_for > self.judge.held_steps
 
     @property
     def recovered_at(self) -> Tensor:

@@ -10,6 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from regrasp.errors import InputError
 from regrasp.fields import digest_of
 from regrasp.seeding import derive, numpy_stream
@@ -106,17 +109,32 @@ def _short(value: str | int) -> str:
     return str(value)[:12]
 
 
-def draw_cases(task: Task, counts: Mapping[str, int], seed: int, purpose: str) -> tuple[Case, ...]:
-    """Fresh cases: `counts` per disturbance kind, starts and schedules drawn from streams named by seed and purpose."""
+def draw_cases(
+    task: Task, counts: Mapping[str, int], seed: int, purpose: str, splits: Sequence[str] = ("train",)
+) -> tuple[Case, ...]:
+    """Fresh cases: `counts` per disturbance kind, starts and schedules drawn from streams named by seed and purpose.
+
+    Objects come from the named splits in turn, as far as the task has any in them.
+    """
     cases: list[Case] = []
     for kind, count in counts.items():
         generator = numpy_stream(seed, purpose, kind)
-        states = task.draw_starts(count, generator)
-        for row in states:
+        objects = _draw_objects(task, count, generator, splits)
+        states = task.draw_starts(objects, generator)
+        for held, row in zip(objects, states, strict=True):
             disturbance = task.draw_disturbance(kind, generator)
             case_seed = derive(seed, purpose, kind, len(cases))
-            cases.append(Case(len(cases), task.object, case_seed, disturbance, tuple(map(float, row))))
+            cases.append(Case(len(cases), task.objects[held], case_seed, disturbance, tuple(map(float, row))))
     return tuple(cases)
+
+
+def _draw_objects(task: Task, count: int, generator: np.random.Generator, splits: Sequence[str]) -> NDArray[np.int64]:
+    present = [split for split in splits if len(task.split(split))]
+    objects = np.empty(count, np.int64)
+    for place, split in enumerate(present):
+        rows = slice(place, None, len(present))
+        objects[rows] = task.draw_objects(len(objects[rows]), generator, split)
+    return objects
 
 
 def make_panel(task: Task, cases: Sequence[Case]) -> Panel:

@@ -32,6 +32,8 @@ def evaluate(actor: Actor, task: Task, cases: Sequence[Case], threads: int = 0) 
         if len(case.state) != task.scene.state_size:
             found = f"{len(case.state)} numbers"
             raise InputError("panel", f"case {case.number}: state", found, f"{task.scene.state_size} for {task.name}")
+        if case.object not in task.objects:
+            raise InputError("panel", f"case {case.number}: object", repr(case.object), "an object", task.objects)
     for first in range(0, len(cases), WORLDS):
         yield _play(actor, task, cases[first : first + WORLDS], threads)[0]
 
@@ -48,22 +50,30 @@ def _play(
     count = len(cases)
     environment = Environment(task, count, threads)
     starts = np.array([case.state for case in cases])
-    environment.reset(np.arange(count), starts, [case.disturbance for case in cases], [case.seed for case in cases])
+    objects = np.array([task.scene.objects.index(case.object) for case in cases])
+    schedules = [case.disturbance for case in cases]
+    environment.reset(np.arange(count), starts, schedules, [case.seed for case in cases], objects)
     observation = environment.observe()["policy"]
     broke = np.full(count, -1)
     reward = np.zeros(count)
     contact: list[NDArray[np.uint8]] = []
     states = [environment.worlds.states()] if keep_states else []
     for t in range(task.horizon):
+        live = ~environment.judgement.over.numpy()
         step = environment.step(actor.act(observation))
         observation = step.observations["policy"]
-        reward += step.reward.numpy()
+        reward += step.reward.numpy() * live
         contact.append(modes(environment.touching).numpy())
-        broke = np.where((broke < 0) & step.terminated.numpy(), t, broke)
+        broke = np.where((broke < 0) & live & environment.worlds.diverged, t, broke)
         if keep_states:
             states.append(environment.worlds.states())
     history = np.stack(contact, axis=1)
-    rows = [_row(environment, case, row, reward[row], broke[row], history[row]) for row, case in enumerate(cases)]
+    dropped = environment.judgement.dropped_at.numpy()
+    ends = np.where(dropped >= 0, dropped + 1, task.horizon)
+    rows = [
+        _row(environment, case, row, reward[row], broke[row], history[row, : ends[row]])
+        for row, case in enumerate(cases)
+    ]
     return rows, np.array(states)
 
 
@@ -88,8 +98,8 @@ def _row(
         magnitude=case.disturbance.magnitude,
         seed=case.seed,
         source="simulation",
-        success=flag(judgement.successes > 0),
-        success_at_end=flag(judgement.at_end),
+        success=flag(judgement.success_once),
+        success_at_end=flag(judgement.success_at_end),
         success_held=flag(judgement.success_held),
         contact_entry=when(environment.entry.entry),
         disturbed_at=when(torch.from_numpy(environment.disturbances.began)),
@@ -98,7 +108,7 @@ def _row(
         first_success=when(judgement.first_success) if sound else -1,
         slip=float(environment.slip[row]),
         total_reward=float(reward),
-        steps=environment.task.horizon,
+        steps=len(history),
         violations=tuple(name for name, found in sorted(judgement.broken.items()) if found[row]),
         failure="" if sound else f"diverged at step {broke}",
         modes=history.tobytes(),

@@ -112,7 +112,7 @@ class Rollout:
 
     def _settled(self) -> Tensor:
         judgement = self.environment.judgement
-        return judgement.successes > judgement.judge.held_steps + SETTLED_MARGIN
+        return judgement.held_for > judgement.judge.held_steps + SETTLED_MARGIN
 
     def _ended(self, over: Tensor) -> NDArray[np.bool_]:
         ended: NDArray[np.bool_] = over.numpy() | (self.environment.elapsed.numpy() >= self._limit)
@@ -128,9 +128,9 @@ class Rollout:
         return counts
 
     def _reset(self, worlds: NDArray[np.int64], from_demonstrations: float) -> None:
-        states, disturbances, seeds, own = self.starts.draw(len(worlds), from_demonstrations)
+        begin, own = self.starts.draw(len(worlds), from_demonstrations)
         self._own_start[worlds] = own
-        self.environment.reset(worlds, states, disturbances, seeds)
+        self.environment.reset(worlds, begin.states, begin.disturbances, begin.seeds, begin.objects)
         self._observation = self.environment.observe()
 
     def save(self) -> dict[str, NDArray[np.generic]]:

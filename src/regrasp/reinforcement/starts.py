@@ -1,6 +1,7 @@
 """Where training episodes begin: at the task's own starts or in recorded states, undisturbed or disturbed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,12 +9,23 @@ from numpy.typing import NDArray
 from regrasp.tasks.task import Disturbance, Task
 
 
+@dataclass(frozen=True)
+class Placement:
+    """What the environment's `reset` takes: objects (n,), states (n, S), and a disturbance and a seed each."""
+
+    objects: NDArray[np.int64]
+    states: NDArray[np.float64]
+    disturbances: list[Disturbance]
+    seeds: list[int]
+
+
 class Starts:
     """Draws starts and disturbances of training episodes.
 
     Args:
         task: which task.
-        states: (N, S) states of all demonstrations, or None: then every episode begins at the task's own start.
+        recorded: states (N, S) of all demonstrations and their objects (N,), or None: then every episode begins at the
+            task's own start.
         kinds: disturbances to train under.
         disturbed: share of episodes with a disturbance.
         generator: the source of every draw; its state is part of a resumable run.
@@ -22,7 +34,7 @@ class Starts:
     def __init__(
         self,
         task: Task,
-        states: NDArray[np.float64] | None,
+        recorded: tuple[NDArray[np.float64], NDArray[np.int64]] | None,
         kinds: Sequence[str],
         disturbed: float,
         generator: np.random.Generator,
@@ -31,27 +43,26 @@ class Starts:
         self.kinds = tuple(kinds)
         self.disturbed = disturbed if self.kinds else 0.0
         self.generator = generator
-        self._states = states
+        self._recorded = recorded
 
-    def draw(
-        self, count: int, from_demonstrations: float
-    ) -> tuple[NDArray[np.float64], list[Disturbance], list[int], NDArray[np.bool_]]:
-        """`count` start states (n, S), their disturbances and seeds, and which begin at the task's own start.
+    def draw(self, count: int, from_demonstrations: float) -> tuple[Placement, NDArray[np.bool_]]:
+        """How `count` episodes begin, and which of them at the task's own start.
 
         Args:
             count: n.
             from_demonstrations: probability that an episode begins in a recorded state (Nair et al. 2018): a privilege
                 of simulation, which the report says was used.
         """
-        states = self.task.draw_starts(count, self.generator)
+        objects = self.task.draw_objects(count, self.generator)
+        states = self.task.draw_starts(objects, self.generator)
         chosen = np.zeros(count, bool)
-        if self._states is not None and from_demonstrations > 0:
+        if self._recorded is not None and from_demonstrations > 0:
             chosen = self.generator.random(count) < from_demonstrations
-            rows = self.generator.integers(len(self._states), size=count)
-            states[chosen] = self._states[rows[chosen]]
+            rows = self.generator.integers(len(self._recorded[0]), size=count)
+            states[chosen], objects[chosen] = (part[rows[chosen]] for part in self._recorded)
         disturbances = [self._disturbance() for _ in range(count)]
         seeds = [int(seed) for seed in self.generator.integers(2**62, size=count)]
-        return states, disturbances, seeds, ~chosen
+        return Placement(objects, states, disturbances, seeds), ~chosen
 
     def _disturbance(self) -> Disturbance:
         kind = "none"

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from regrasp.simulation.readings import Readings
 from regrasp.simulation.scene import Scene
-from regrasp.simulation.variation import NOMINAL, Variation
+from regrasp.simulation.variation import Variation
 
 # Where a placed world's clock starts [s]; anything but 0, at which the engine restarts a world that diverges.
 _BEGIN = 1.0
-_SAVED = ("time", "qpos", "qvel", "qacc_warmstart", "ctrl", "xfrc_applied", "mocap_pos")
+_SAVED = ("time", "qpos", "qvel", "qacc_warmstart", "ctrl", "xfrc_applied", "mocap_pos", "mocap_quat")
 
 
 class Worlds:
@@ -24,7 +24,7 @@ class Worlds:
     Attributes:
         ctrl: (B, U) float64, actuator targets for the next step; write into it.
         push: (B, 3) float64, force on the scene's pushed body [N]; write into it.
-        fixture: (B, 3) float64, position of the scene's fixture [m]; write into it.
+        fixture: (B, 3) float64, position of the scene's fixture [m], all zero without one; write into it.
         readings: live views for tasks and judges.
         variation: per-world physics.
         diverged: (B,) bool, worlds whose simulation broke down since they were placed.
@@ -39,25 +39,35 @@ class Worlds:
         batch.reset()
         self.ctrl = batch.bind("ctrl")
         self.push = batch.bind("xfrc_applied")[:, model.body(scene.pushed_body).id, :3]
-        self._mocap = int(model.body(scene.fixture).mocapid[0])
-        self.fixture = batch.bind("mocap_pos")[:, self._mocap]
+        self.fixture, turned = np.zeros((count, 3)), np.zeros((count, 4))
+        if scene.fixture:
+            mocap = int(model.body(scene.fixture).mocapid[0])
+            self.fixture, turned = batch.bind("mocap_pos")[:, mocap], batch.bind("mocap_quat")[:, mocap]
+        self._places = [batch.bind(name) for name in ("mocap_pos", "mocap_quat")[: 1 + scene.fixture_turns]]
         self._qpos, self._qvel, self._clock = batch.bind("qpos"), batch.bind("qvel"), batch.bind("time")
         self._clock[:] = _BEGIN
         self._expected = np.full(count, _BEGIN)
         self.diverged = np.zeros(count, bool)
-        views = (self._qpos, self._qvel, self.fixture, batch.bind("sensordata"))
+        views = (self._qpos, self._qvel, self.fixture, turned, batch.bind("sensordata"))
         self.readings = Readings(scene, *map(_view, views))
         batch.forward()
 
-    def place(self, worlds: NDArray[np.int64], states: NDArray[np.float64]) -> None:
-        """Put worlds (n, ascending) into stored states (n, S), rows [qpos, qvel, mocap_pos], under nominal physics."""
+    def place(
+        self, worlds: NDArray[np.int64], states: NDArray[np.float64], objects: NDArray[np.int64] | None = None
+    ) -> None:
+        """Put worlds (n, ascending) into stored states (n, S), under nominal physics.
+
+        Each holds its object of `objects` (n,), or the scene's first.
+        """
         model = self.scene.model
-        nq, nv = model.nq, model.nv
         self._batch.reset(worlds, stage=mujoco.mjtStage.mjSTAGE_NONE)
-        self._qpos[worlds] = states[:, :nq]
-        self._qvel[worlds] = states[:, nq : nq + nv]
-        self._batch.bind("mocap_pos")[worlds] = states[:, nq + nv :].reshape(len(worlds), -1, 3)
-        self.variation.set(worlds, np.broadcast_to(np.array(NOMINAL), (len(worlds), 3)))
+        self.variation.place(worlds, np.zeros(len(worlds), np.int64) if objects is None else objects)
+        end = model.nq + model.nv
+        self._qpos[worlds], self._qvel[worlds] = states[:, : model.nq], states[:, model.nq : end]
+        for place in self._places:
+            width = place[0].size
+            place[worlds] = states[:, end : end + width].reshape(len(worlds), *place.shape[1:])
+            end += width
         self._clock[worlds] = self._expected[worlds] = _BEGIN
         self.diverged[worlds] = False
         self._batch.forward(worlds)
@@ -70,14 +80,15 @@ class Worlds:
         self.diverged |= np.abs(self._clock - self._expected) > 0.5 * float(self.scene.model.opt.timestep)
 
     def states(self) -> NDArray[np.float64]:
-        """(B, S) copy of the stored form of every world: [qpos, qvel, mocap_pos]."""
-        mocap = self._batch.bind("mocap_pos").reshape(self.count, -1)
-        return np.concatenate([self._qpos, self._qvel, mocap], axis=1)
+        """(B, S) copy of every world as stored: [qpos, qvel, mocap_pos], and mocap_quat if the fixture turns."""
+        places = [place.reshape(self.count, -1) for place in self._places]
+        return np.concatenate([self._qpos, self._qvel, *places], axis=1)
 
     def save(self) -> dict[str, NDArray[np.generic]]:
         """Everything that the next step depends on; `restore` continues from it to the bit."""
         rows = {name: np.array(self._batch.bind(name)) for name in _SAVED}
-        own = {"expected": self._expected, "diverged": self.diverged, "factors": self.variation.factors}
+        own: dict[str, NDArray[np.generic]] = {"expected": self._expected, "diverged": self.diverged}
+        own |= {"factors": self.variation.factors, "objects": self.variation.objects}
         return rows | {name: value.copy() for name, value in own.items()}
 
     def restore(self, saved: Mapping[str, NDArray[np.generic]]) -> None:
@@ -86,7 +97,9 @@ class Worlds:
             self._batch.bind(name)[:] = saved[name]
         self._expected[:] = saved["expected"]
         self.diverged[:] = saved["diverged"]
-        self.variation.set(np.arange(self.count), np.asarray(saved["factors"], np.float64))
+        every = np.arange(self.count)
+        self.variation.place(every, np.asarray(saved["objects"], np.int64))
+        self.variation.set(every, np.asarray(saved["factors"], np.float64))
 
 
 def _view(array: NDArray[np.float64]) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """Timed physical perturbations, applied to a batch as array writes.
 
-A case has at most one disturbance. The event kinds (`push`, `slip`, `pose_error`) begin `delay` control steps after
-stable contact is found and act for `duration` steps, so that a slow and a fast policy are both disturbed while they
-hold the object; the quiet kinds last the whole trial.
+A case has at most one disturbance. The event kinds (`push`, `drop`, `slip`, `pose_error`) begin `delay` control steps
+after stable contact is found and act for `duration` steps, so that a slow and a fast policy are both disturbed while
+they hold the object; the quiet kinds last the whole trial.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,37 +15,43 @@ from numpy.typing import NDArray
 from regrasp.fields import Fields
 from regrasp.seeding import numpy_stream
 from regrasp.simulation.batch import Worlds
+from regrasp.simulation.variation import FACTORS
 
 UNITS: Mapping[str, str] = {
     "none": "",
     "push": "N·s",
+    "drop": "s",
     "slip": "× contact friction",
     "pose_error": "m",
-    "friction": "× joint friction",
+    "friction": "× friction",
+    "mass": "× mass",
     "actuator": "× actuator strength",
     "latency": "control steps",
     "sensor_noise": "rad",
 }
 """Disturbance kind → unit of its magnitude.
 
-`sensor_noise` is the standard deviation on angles; positions get a tenth of it in metres.
+A `drop` opens the grip for that time. `friction` is that of the object's joints where these have dry friction, else
+that of the contact. A `pose_error` moves the fixture, or shifts where the policy sees the object. `sensor_noise` is the
+standard deviation on angles; positions get a tenth of it in metres.
 """
 LIMITS: Mapping[str, tuple[float, float]] = {
     "none": (0.0, 0.0),
     "push": (0.0, 100.0),
+    "drop": (0.0, 100.0),
     "slip": (0.0, 10.0),
     "pose_error": (0.0, 1.0),
     "friction": (0.0, 100.0),
+    "mass": (0.01, 100.0),
     "actuator": (0.0, 10.0),
     "latency": (0.0, 100.0),
     "sensor_noise": (0.0, 10.0),
 }
 """Disturbance kind → smallest and largest magnitude that a schedule may ask for."""
 KINDS = tuple(UNITS)
-EVENTS = ("push", "slip", "pose_error")
+EVENTS = ("push", "drop", "slip", "pose_error")
 DIRECTED = ("push", "pose_error")
-_QUIET_FACTOR = {"friction": 1, "actuator": 2}
-_NOISE_PER_UNIT = {"rad": 1.0, "m": 0.1}
+_NOISE_PER_UNIT = {"rad": 1.0, "rotation": 1.0, "m": 0.1}
 _NEVER = np.iinfo(np.int64).max // 4
 
 
@@ -58,8 +64,7 @@ class Disturbance:
         magnitude: in the kind's unit.
         direction: unit vector in the world frame, for `push` and `pose_error`.
         delay: control steps between contact entry and the beginning, for event kinds.
-        duration: control steps it acts, for event kinds. A `pose_error` moves the fixture during them and leaves it
-            there.
+        duration: control steps it acts, for event kinds. A `pose_error` grows during them and stays.
     """
 
     kind: str = "none"
@@ -83,9 +88,18 @@ class Disturbances:
         began: (B,) int64 control step at which the disturbance began to act, -1 if it has not.
     """
 
-    def __init__(self, worlds: Worlds, horizon: int, observed: Fields, actions: int) -> None:
+    def __init__(
+        self, worlds: Worlds, horizon: int, observed: Fields, actions: int, misjudged: Sequence[str] = ()
+    ) -> None:
+        """`misjudged` are observed positions (3 columns each) that a `pose_error` shifts in place of the fixture."""
         count = worlds.count
         self._worlds = worlds
+        self._misjudged = [observed[name] for name in misjudged]
+        self._bias = np.zeros((count, 3))
+        self._quiet_factor = {"friction": 1 if worlds.scene.object_joints else 0, "actuator": 2, "mass": 3}
+        released = worlds.scene.released
+        self._opening = np.array([int(worlds.scene.model.actuator(name).id) for name in released], np.int64)
+        self._opened = np.array(list(released.values()))
         self._horizon = horizon
         self.began = np.full(count, -1)
         self._kind = np.zeros(count, np.int64)
@@ -107,20 +121,21 @@ class Disturbances:
 
     def schedule(self, worlds: NDArray[np.int64], disturbances: Sequence[Disturbance], seeds: Sequence[int]) -> None:
         """Give freshly placed worlds their disturbance; `seeds` feed the noise of `sensor_noise`."""
-        factors = np.ones((len(worlds), 3))
+        factors = np.ones((len(worlds), len(FACTORS)))
         for row, (world, one, seed) in enumerate(zip(worlds.tolist(), disturbances, seeds, strict=True)):
             self._kind[world] = KINDS.index(one.kind)
             self._vector[world] = one.direction
             self._magnitude[world] = one.magnitude
             self._delay[world], self._duration[world] = one.delay, one.duration
             self._latency[world] = int(one.magnitude) if one.kind == "latency" else 0
-            if one.kind in _QUIET_FACTOR:
-                factors[row, _QUIET_FACTOR[one.kind]] = one.magnitude
+            if one.kind in self._quiet_factor:
+                factors[row, self._quiet_factor[one.kind]] = one.magnitude
             if one.kind == "sensor_noise":
                 self._draw_noise(world, one.magnitude, seed)
         quiet = (self._kind[worlds] > 0) & ~_IS_EVENT[self._kind[worlds]]
         self.began[worlds] = np.where(quiet, 0, -1)
         self._start[worlds] = _NEVER
+        self._bias[worlds] = 0.0
         self._worlds.variation.set(worlds, factors)
         self._grow_queue()
 
@@ -147,7 +162,9 @@ class Disturbances:
         return self._queue[self._latency, np.arange(len(action))]
 
     def noisy(self, observation: NDArray[np.float32], elapsed: NDArray[np.int64]) -> None:
-        """Add sensor noise to (B, O) observations in place."""
+        """Add sensor noise and misjudged positions to (B, O) observations in place."""
+        for columns in self._misjudged:
+            observation[:, columns] += self._bias
         worlds = self._noisy_worlds()
         if len(worlds):
             observation[worlds] += self._tape[worlds, np.minimum(elapsed[worlds], self._horizon)]
@@ -174,15 +191,21 @@ class Disturbances:
         self._worlds.push[ended] = 0.0
         scale = self._magnitude[push] / seconds[push]
         self._worlds.push[push] = self._vector[push] * scale[:, None]
-        move = acting & (self._kind == _CODE["pose_error"])
-        scale = self._magnitude[move] / self._duration[move]
-        self._worlds.fixture[move] += self._vector[move] * scale[:, None]
+        self._open(np.flatnonzero(acting & (self._kind == _CODE["drop"])))
+        self._displace(np.flatnonzero(acting & (self._kind == _CODE["pose_error"])))
         self._slip(np.flatnonzero((age == 0) & (self._kind == _CODE["slip"])), 0)
         self._slip(np.flatnonzero(ended & (self._kind == _CODE["slip"])), 1)
 
+    def _open(self, worlds: NDArray[np.int64]) -> None:
+        self._worlds.ctrl[np.ix_(worlds, self._opening)] = self._opened
+
+    def _displace(self, worlds: NDArray[np.int64]) -> None:
+        step = self._vector[worlds] * (self._magnitude[worlds] / self._duration[worlds])[:, None]
+        (self._bias if self._misjudged else self._worlds.fixture)[worlds] += step
+
     def _slip(self, worlds: NDArray[np.int64], ending: int) -> None:
         if len(worlds):
-            factors = np.ones((len(worlds), 3))
+            factors = np.ones((len(worlds), len(FACTORS)))
             factors[:, 0] = 1.0 if ending else self._magnitude[worlds]
             self._worlds.variation.set(worlds, factors)
 
@@ -210,4 +233,4 @@ class Disturbances:
 
 _CODE = {kind: code for code, kind in enumerate(KINDS)}
 _IS_EVENT = np.array([kind in EVENTS for kind in KINDS])
-_SAVED = ("began", "_kind", "_vector", "_magnitude", "_delay", "_duration", "_start", "_latency", "_queue")
+_SAVED = ("began", "_kind", "_vector", "_magnitude", "_delay", "_duration", "_start", "_latency", "_queue", "_bias")

@@ -19,18 +19,28 @@ class Readings:
     Attributes:
         qpos: (B, nq) joint positions [rad, m].
         qvel: (B, nv) joint velocities [rad/s, m/s].
-        fixture_position: (B, 3) where the scene's movable fixture stands [m].
-        contacts: (B, L, 7) contact sensors of the L links, columns as in `CONTACT_COLUMNS`.
+        fixture_position: (B, 3) where the scene's fixture stands [m].
+        fixture_quaternion: (B, 4) how it is turned, wxyz.
+        contacts: (B, L, 8) contact sensors of the L links, columns as in `CONTACT_COLUMNS`.
         regions: contact region → its slice of the L links.
         period: time between two readings [s].
     """
 
-    def __init__(self, scene: Scene, qpos: Tensor, qvel: Tensor, fixture_position: Tensor, sensors: Tensor) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        qpos: Tensor,
+        qvel: Tensor,
+        fixture_position: Tensor,
+        fixture_quaternion: Tensor,
+        sensors: Tensor,
+    ) -> None:
         self.scene = scene
         self.period = scene.control_period
         self.qpos = qpos
         self.qvel = qvel
         self.fixture_position = fixture_position
+        self.fixture_quaternion = fixture_quaternion
         self._sensors = {field.name: sensors[:, scene.sensors[field.name]] for field in scene.sensors}
         self.regions: Mapping[str, slice] = _region_slices(scene)
         links = [link for bodies in scene.links.values() for link in bodies]
@@ -54,6 +64,16 @@ class Readings:
         """(B,) live view of a one-degree-of-freedom joint's velocity [rad/s or m/s]."""
         return self.qvel[:, self.scene.joint_dof(name)]
 
+    def pose(self, name: str) -> tuple[Tensor, Tensor]:
+        """Live views of a free joint's position (B, 3) [m] and quaternion (B, 4), wxyz, in the world frame."""
+        first = self.scene.joint_column(name)
+        return self.qpos[:, first : first + 3], self.qpos[:, first + 3 : first + 7]
+
+    def twist(self, name: str) -> tuple[Tensor, Tensor]:
+        """Live views of a free joint's velocity (B, 3) [m/s], in the world frame, and (B, 3) [rad/s], in its own."""
+        first = self.scene.joint_dof(name)
+        return self.qvel[:, first : first + 3], self.qvel[:, first + 3 : first + 6]
+
     def touching(self) -> Tensor:
         """(B, R) bool: which contact regions touch the object."""
         return self.contacts[:, :, 0] @ self._region_of_link > 0
@@ -68,8 +88,12 @@ class Readings:
 
     def sliding_speed(self) -> Tensor:
         """(B,): tangential speed of the object against the fastest sliding link that touches it [m/s]."""
-        speed: Tensor = torch.linalg.vector_norm(self.contacts[:, :, 5:7], dim=2)
+        speed: Tensor = torch.linalg.vector_norm(self.contacts[:, :, 6:8], dim=2)
         return speed.amax(1)
+
+    def deepest(self) -> Tensor:
+        """(B,): how far the strongest contact of any link is inside the object, 0 without one [m]."""
+        return -self.contacts[:, :, 4].amin(1).clamp(max=0.0)
 
 
 def _region_slices(scene: Scene) -> dict[str, slice]:

@@ -32,8 +32,6 @@ class Camera:
     elevation: float
 
 
-DOOR_CAMERA = Camera(lookat=(0.07, -0.1, 0.29), distance=1.0, azimuth=66.0, elevation=-25.0)
-"""Sees the hand, the handle and the whole swing of the Adroit door."""
 BACKGROUND = (232, 236, 241)
 """RGB where nothing is drawn. MuJoCo's own is black, out of which dark objects do not stand."""
 
@@ -45,7 +43,7 @@ def render_states(
 
     Args:
         model: the scene that the states belong to; it is not changed.
-        states: (N, nq + nv + 3 nmocap), rows [qpos, qvel, mocap_pos].
+        states: (N, S), rows [qpos, qvel, mocap_pos], and mocap_quat if the fixture turns.
         camera: where to look from.
         width: of each picture [pixels].
         height: of each picture [pixels].
@@ -78,9 +76,10 @@ def render_states(
 
 
 def _check(model: mujoco.MjModel, states: NDArray[np.float64], width: int, height: int) -> None:
-    columns = model.nq + model.nv + 3 * model.nmocap
-    if states.ndim != 2 or states.shape[1] != columns:
-        raise InputError("states", "", f"shape {states.shape}", f"(N, {columns}): qpos, qvel, mocap_pos of the scene")
+    columns = [model.nq + model.nv + width * model.nmocap for width in (3, 7)]
+    if states.ndim != 2 or states.shape[1] not in columns:
+        expected = f"(N, {columns[0]}): qpos, qvel, mocap_pos of the scene, or (N, {columns[1]}) with mocap_quat"
+        raise InputError("states", "", f"shape {states.shape}", expected)
     limit = model.vis.global_
     if not (0 < width <= limit.offwidth and 0 < height <= limit.offheight):
         expected = f"at most {limit.offwidth} x {limit.offheight}, the scene's off-screen buffer"
@@ -96,8 +95,11 @@ def _free_view(camera: Camera) -> mujoco.MjvCamera:
 
 
 def _place(model: mujoco.MjModel, data: mujoco.MjData, state: NDArray[np.float64]) -> None:
-    data.qpos[:], data.qvel[:], mocap = np.split(state, [model.nq, model.nq + model.nv])
+    ends = np.cumsum([model.nq, model.nv, 3 * model.nmocap])
+    data.qpos[:], data.qvel[:], mocap, turned = np.split(state, ends)
     data.mocap_pos[:] = mocap.reshape(-1, 3)
+    if turned.size:
+        data.mocap_quat[:] = turned.reshape(-1, 4)
     mujoco.mj_kinematics(model, data)
     mujoco.mj_camlight(model, data)
 

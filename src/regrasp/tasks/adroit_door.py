@@ -18,8 +18,10 @@ from torch import Tensor
 from regrasp.actor import ActionInterface
 from regrasp.fields import Field, Fields
 from regrasp.judges.adroit_door import JUDGE
+from regrasp.simulation.objects import ObjectPool
 from regrasp.simulation.readings import Readings
-from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position
+from regrasp.simulation.render import Camera
+from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position, geoms_of
 from regrasp.tasks.task import Observation, Range, Task
 
 LINKS = {
@@ -31,6 +33,7 @@ LINKS = {
     "palm": ("palm", "lfmetacarpal"),
 }
 HAND_JOINTS = 28
+FINGER_JOINTS = tuple(f"{finger}J{number}" for finger in ("FF", "MF", "RF", "LF") for number in (2, 1, 0))
 START_RANGE = ((-0.3, -0.2), (0.25, 0.35), (0.252, 0.35))
 """Door frame positions at reset [m], as in AdroitHandDoor-v1; human demonstrations range wider."""
 # Actuator gains that AdroitHandDoor-v1 writes over those of its model file: (first, last, gain).
@@ -72,18 +75,20 @@ def make_scene() -> Scene:
     """The compiled door scene."""
     spec = make_spec()
     model = spec.compile()
-    hand = [model.body(link).id for links in LINKS.values() for link in links]
     return Scene(
         model=model,
         description=spec.to_xml(),
         substeps=5,
         links=LINKS,
         object_body="latch",
-        hand_geoms=tuple(i for i in range(model.ngeom) if model.geom_bodyid[i] in hand and model.geom_contype[i]),
-        object_geoms=tuple(i for i in range(model.ngeom) if model.geom_bodyid[i] == model.body("latch").id),
-        object_joints=("door_hinge", "latch"),
+        hand_geoms=geoms_of(model, [link for links in LINKS.values() for link in links]),
+        object_geoms=geoms_of(model, ["latch"]),
+        object_bodies=("door", "latch"),
         pushed_body="palm",
+        object_joints=("door_hinge", "latch"),
         fixture="frame",
+        released={f"A_{joint}": 0.0 for joint in FINGER_JOINTS},
+        objects=ObjectPool(("door",), {}),
     )
 
 
@@ -160,18 +165,30 @@ def progress(readings: Readings) -> Tensor:
     return 2.0 * (hinge > 0.2) + 8.0 * (hinge > 1.0) + 10.0 * (hinge > 1.35)
 
 
-def draw_starts(count: int, generator: np.random.Generator) -> NDArray[np.float64]:
+def rest_action() -> tuple[float, ...]:
+    """(28,) the action that asks for zero at every joint, where trials start."""
+    interface = make_interface()
+    return tuple(-(low + high) / (high - low) for low, high in zip(interface.low, interface.high, strict=True))
+
+
+def draw_starts(objects: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.float64]:
     """(n, 63): all joints at zero, the door frame anywhere in `START_RANGE`."""
     model = make_scene().model
     low, high = np.array(START_RANGE).T
-    still = np.zeros((count, model.nq + model.nv))
-    return np.concatenate([still, generator.uniform(low, high, (count, 3))], axis=1)
+    still = np.zeros((len(objects), model.nq + model.nv))
+    return np.concatenate([still, generator.uniform(low, high, (len(objects), 3))], axis=1)
+
+
+def open_state() -> NDArray[np.float64]:
+    """(63,) the door stands open at 1.5 rad."""
+    state: NDArray[np.float64] = draw_starts(np.zeros(1, np.int64), np.random.default_rng(0))[0]
+    state[make_scene().joint_column("door_hinge")] = 1.5
+    return state
 
 
 TASK = Task(
     name="adroit-door",
     description="Turn the latch and pull the door open with a 24-joint hand on a 4-joint arm.",
-    object="door",
     make_scene=make_scene,
     interface=make_interface(),
     observations={
@@ -184,12 +201,19 @@ TASK = Task(
     horizon=300,
     draw_starts=draw_starts,
     disturbances={
-        "push": Range(2.0, 6.0, delay=(0, 40), duration=10),
-        "slip": Range(0.05, 0.3, delay=(0, 40), duration=50),
-        "pose_error": Range(0.02, 0.06, delay=(0, 40), duration=20, planar=True),
-        "friction": Range(1.3, 2.0),
-        "actuator": Range(0.6, 0.85),
-        "latency": Range(1, 4),
-        "sensor_noise": Range(0.02, 0.06),
+        "push": Range(2.0, 6.0, "a person's elbow: 20 to 60 N on the palm for 0.1 s", delay=(0, 40), duration=10),
+        "drop": Range(0.1, 0.3, "fingers that let go for as long as a supply drops out", delay=(0, 40), duration=1),
+        "slip": Range(0.05, 0.3, "a wet or greasy handle", delay=(0, 40), duration=50),
+        "pose_error": Range(
+            0.02, 0.06, "a door frame that was not screwed down", delay=(0, 40), duration=20, planar=True
+        ),
+        "friction": Range(1.3, 2.0, "a hinge that wants oil"),
+        "mass": Range(0.7, 1.5, "another door leaf of the same size"),
+        "actuator": Range(0.6, 0.85, "warm motors or a low supply"),
+        "latency": Range(1, 4, "10 to 40 ms of bus and filter"),
+        "sensor_noise": Range(0.02, 0.06, "1 to 3 degrees, hobby encoders and a tag-based pose"),
     },
+    camera=Camera(lookat=(0.07, -0.1, 0.29), distance=1.0, azimuth=66.0, elevation=-25.0),
+    rest=rest_action(),
+    goal=open_state,
 )

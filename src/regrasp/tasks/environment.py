@@ -17,10 +17,11 @@ from regrasp.fields import Field, Fields
 from regrasp.judges.judge import Judgement
 from regrasp.simulation.batch import Worlds
 from regrasp.simulation.disturbance import KINDS, Disturbance, Disturbances
+from regrasp.simulation.variation import FACTORS
 from regrasp.tasks.task import Task
 
 Arrays = dict[str, NDArray[np.generic]]
-PHYSICS_FIELDS = Fields([Field("physics_factors", 3, "1"), Field("disturbance", len(KINDS), "1")])
+PHYSICS_FIELDS = Fields([Field("physics_factors", len(FACTORS), "1"), Field("disturbance", len(KINDS), "1")])
 """What the environment appends to a task's privileged observation."""
 
 
@@ -32,7 +33,7 @@ class Step:
         observations: group → (B, O) float32 after the step.
         reward: (B,) float32, sum of the terms.
         terms: reward term → (B,) float64.
-        terminated: (B,) bool, the world broke down (diverged); its value is not bootstrapped.
+        terminated: (B,) bool, dropped, or the world broke down (diverged); its value is not bootstrapped.
         truncated: (B,) bool, the time limit was reached.
     """
 
@@ -59,8 +60,9 @@ class Environment:
         self.count = worlds
         self.worlds = Worlds(task.scene, worlds, threads)
         self.readings = self.worlds.readings
+        observed = task.observations["policy"].fields
         self.disturbances = Disturbances(
-            self.worlds, task.horizon, task.observations["policy"].fields, task.interface.fields.size
+            self.worlds, task.horizon, observed, task.interface.fields.size, task.misjudged
         )
         self.entry = ContactEntry(worlds, task.judge.stable_steps)
         self.judgement = Judgement(task.judge, worlds)
@@ -81,9 +83,13 @@ class Environment:
         states: NDArray[np.float64],
         disturbances: Sequence[Disturbance],
         seeds: Sequence[int],
+        objects: NDArray[np.int64] | None = None,
     ) -> None:
-        """Place the named worlds (n, ascending) into stored states (n, S), with a disturbance each; then `observe`."""
-        self.worlds.place(worlds, states)
+        """Place the named worlds (n, ascending) into stored states (n, S), with a disturbance each; then `observe`.
+
+        Each holds its object of `objects` (n,), or the scene's first.
+        """
+        self.worlds.place(worlds, states, objects)
         self.disturbances.schedule(worlds, disturbances, seeds)
         self._elapsed[worlds] = 0
         index = torch.from_numpy(worlds)
@@ -93,13 +99,13 @@ class Environment:
 
     def observe(self) -> dict[str, Tensor]:
         """Group → (B, O) float32 observations of the present state."""
-        groups = self.task.observations
-        policy = groups["policy"].read(self.readings).to(torch.float32)
-        self.disturbances.noisy(policy.numpy(), self._elapsed)
-        privileged = groups["privileged"].read(self.readings)
+        seen = {name: group.read(self.readings) for name, group in self.task.observations.items()}
         factors = torch.from_numpy(self.worlds.variation.factors)
         active = torch.from_numpy(self.disturbances.active(self._elapsed))
-        return {"policy": policy, "privileged": torch.cat([privileged, factors, active], dim=1).to(torch.float32)}
+        seen["privileged"] = torch.cat([seen["privileged"], factors, active], dim=1)
+        groups = {name: values.to(torch.float32) for name, values in seen.items()}
+        self.disturbances.noisy(groups["policy"].numpy(), self._elapsed)
+        return groups
 
     def step(self, action: Tensor) -> Step:
         """Advance all worlds by one control step with actions (B, A); values outside [-1, 1] are clipped."""
@@ -117,13 +123,15 @@ class Environment:
             observations=self.observe(),
             reward=torch.stack(list(terms.values())).sum(0).to(torch.float32),
             terms=terms,
-            terminated=torch.from_numpy(self.worlds.diverged.copy()),
+            terminated=self.judgement.over | torch.from_numpy(self.worlds.diverged),
             truncated=self.elapsed >= self.task.horizon,
         )
 
     def _find_contact(self) -> None:
-        self.touching = self.readings.touching()
-        self.slip = self.slip + self.readings.sliding_speed() * self.readings.period
+        # Nothing counts after a drop.
+        live = ~self.judgement.over
+        self.touching = self.readings.touching() & live[:, None]
+        self.slip = self.slip + self.readings.sliding_speed() * self.readings.period * live
         self.entry.observe(self.touching.any(1), self.elapsed)
         self.disturbances.trigger(self.entry.entered.numpy(), self._elapsed + 1)
         self.judgement.observe(self.readings, self.elapsed, torch.from_numpy(self.disturbances.watched_from))

@@ -14,10 +14,13 @@ from regrasp.fields import Fields
 from regrasp.judges.judge import Judge
 from regrasp.simulation.disturbance import Disturbance
 from regrasp.simulation.readings import Readings
+from regrasp.simulation.render import Camera
 from regrasp.simulation.scene import Scene
 
 # `Disturbance` is part of what a task hands out, so those who know only tasks find it here.
-__all__ = ["Disturbance", "Observation", "Range", "Task"]
+__all__ = ["SPLITS", "Disturbance", "Observation", "Range", "Task"]
+SPLITS = ("train", "held_out")
+"""Objects that learning sees, and objects that only panels show."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,10 @@ class Range:
     """How one kind of disturbance is drawn for this task.
 
     Attributes:
-        low, high: magnitudes, drawn uniformly, in the kind's unit. They are the envelope that a bench would see.
+        low, high: magnitudes, drawn uniformly, in the kind's unit.
+        reason: why a bench would see these.
+        envelope: smallest and largest magnitude that a bench would see, [low, high] unless said otherwise; what lies
+            outside is allowed, and marked as unrealistic wherever it is reported.
         delay: (first, last) control steps after contact entry, for event kinds.
         duration: control steps, for event kinds.
         planar: the direction is horizontal.
@@ -41,9 +47,16 @@ class Range:
 
     low: float
     high: float
+    reason: str = ""
+    envelope: tuple[float, float] | None = None
     delay: tuple[int, int] = (0, 0)
     duration: int = 0
     planar: bool = False
+
+    def realistic(self, magnitude: float) -> bool:
+        """A bench would see this."""
+        low, high = self.envelope or (self.low, self.high)
+        return low <= magnitude <= high
 
 
 @dataclass(frozen=True)
@@ -53,28 +66,41 @@ class Task:
     Attributes:
         name: as in `--task` and in curricula.
         description: one sentence.
-        object: what is manipulated.
         make_scene: builds the scene; called once.
         interface: what an action means.
-        observations: group name → observation; `policy` is what actors see, `privileged` only critics do.
+        observations: group name → observation; `policy` is what actors see, `privileged` only critics do, any other
+            (as `tactile`) is recorded beside them.
         rewards: term name → readings → (B,) reward per control step; the sum is the reward.
         judge: the success code.
         horizon: control steps of a trial.
-        draw_starts: (n, generator) → (n, S) stored start states.
+        draw_starts: (objects (n,), generator) → (n, S) stored start states.
         disturbances: kind → range.
+        camera: where pictures are taken from.
+        rest: (A,) action that holds the hand in its rest posture.
+        held_out: names of the objects that learning must not see.
+        misjudged: observed positions that a `pose_error` shifts; without any it moves the fixture.
+        goal: a state (S,) of the first object in which success is judged, if the hand touches it.
+        dropped: a state (S,) that is judged a drop, where the task knows any.
+        cost: readings → (B,) cost per control step, for the planner; minus the reward if left out.
     """
 
     name: str
     description: str
-    object: str
     make_scene: Callable[[], Scene]
     interface: ActionInterface
     observations: Mapping[str, Observation]
     rewards: Mapping[str, Callable[[Readings], Tensor]]
     judge: Judge
     horizon: int
-    draw_starts: Callable[[int, np.random.Generator], NDArray[np.float64]]
+    draw_starts: Callable[[NDArray[np.int64], np.random.Generator], NDArray[np.float64]]
     disturbances: Mapping[str, Range]
+    camera: Camera
+    rest: tuple[float, ...]
+    held_out: tuple[str, ...] = ()
+    misjudged: tuple[str, ...] = ()
+    goal: Callable[[], NDArray[np.float64]] | None = None
+    dropped: Callable[[], NDArray[np.float64]] | None = None
+    cost: Callable[[Readings], Tensor] | None = None
 
     @cached_property
     def scene(self) -> Scene:
@@ -85,6 +111,28 @@ class Task:
     def regions(self) -> tuple[str, ...]:
         """Contact regions; bit i of a contact mode is region i."""
         return tuple(self.scene.links)
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Names of all objects."""
+        return self.scene.objects.names
+
+    def split(self, name: str) -> NDArray[np.int64]:
+        """Places of the objects of a split, `train` or `held_out`, in the scene's pool."""
+        held_out = [(own in self.held_out) == (name == "held_out") for own in self.objects]
+        return np.flatnonzero(held_out)
+
+    def draw_objects(self, count: int, generator: np.random.Generator, split: str = "train") -> NDArray[np.int64]:
+        """(n,) objects of a split, each as likely as any other."""
+        places = self.split(split)
+        return places[generator.integers(len(places), size=count)]
+
+    def realistic(self, disturbance: Disturbance) -> bool:
+        """A bench would see a disturbance of this size."""
+        kind = disturbance.kind
+        return kind == "none" or (
+            kind in self.disturbances and self.disturbances[kind].realistic(disturbance.magnitude)
+        )
 
     @cached_property
     def control_map(self) -> tuple[Tensor, Tensor]:
