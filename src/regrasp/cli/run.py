@@ -16,6 +16,7 @@ def run(
     seed: int | None = None,
     threads: int = 0,
     overrides: Annotated[UseAppendAction[tuple[str, ...]], arg(name="set", metavar="PHASE.KEY=VALUE")] = (),
+    without_demos: bool = False,
     json: bool = False,
 ) -> None:
     """Run a curriculum: clone, pass the gate, fine-tune, judge. Killed, it continues where it was.
@@ -31,11 +32,13 @@ def run(
         seed: of every random draw, in place of the curriculum's.
         threads: engine threads; 0 uses every core. The result is the same for any number.
         overrides: a setting to use in place of the file's, as rl.iterations=100; give it again for another setting.
+        without_demos: the same fine-tuning without any demonstration, from the rest posture, in the folder
+            without-demos inside --out; the report of --out then says whether the demonstrations pay.
         json: print one JSON object instead of tables.
     """
     from regrasp.cli.running import run_curriculum
 
-    found = run_curriculum(curriculum, out, demos, seed, threads, overrides, console())
+    found = run_curriculum(curriculum, out, demos, seed, threads, overrides, console(), without_demos)
     emit(found, json, *_shown(found))
 
 

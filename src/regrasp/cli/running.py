@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from regrasp.cli.judging import judge_checkpoint
 from regrasp.cli.output import progress as progress_bar
 from regrasp.curriculum.phases import Candidate, Event, GateDecided, Ingredients, Snapshot, Spent, Stopped, execute
 from regrasp.curriculum.schema import Curriculum, locate, read_curriculum
-from regrasp.demonstrations import read_demonstrations
+from regrasp.demonstrations import DemonstrationSet, read_demonstrations
 from regrasp.errors import InputError
 from regrasp.panel.cases import Panel, read_panel, write_panel
 from regrasp.policies.checkpoint import save_checkpoint
@@ -26,8 +26,9 @@ from regrasp.policies.progress import Progress
 from regrasp.store.curves import Curves
 from regrasp.store.database import Database
 from regrasp.store.rows import CheckpointRow, DatasetRow
-from regrasp.store.run_folder import RunFolder
+from regrasp.store.run_folder import WITHOUT_DEMOS, RunFolder
 from regrasp.tasks import find_task
+from regrasp.tasks.task import Task
 
 PACKAGES = ("regrasp", "mujoco", "gymnasium-robotics", "torch", "numpy")
 NAMES = {"bc": "cloning", "rl": "fine-tuning"}
@@ -53,16 +54,22 @@ def run_curriculum(
     threads: int,
     overrides: tuple[str, ...],
     console: Console,
+    without_demos: bool = False,
 ) -> dict[str, Any]:
     """Execute the curriculum in `file` in the run folder `out`; gives the object that `--json` prints."""
-    ready = _prepare(file, out, demos, seed, threads, overrides)
+    if without_demos:
+        if demos is not None:
+            raise InputError("--without-demos", "", f"--demos {demos} beside it", "one of the two")
+        out = out / WITHOUT_DEMOS
+    ready = _prepare(file, out, demos, seed, threads, overrides, without_demos)
     begun = time.perf_counter()
     with ready.folder.lock():
         digest = ready.folder.claim(ready.resolved, {name: version(name) for name in PACKAGES})
         _describe(ready)
         with Database(ready.folder.database, create=True) as store:
             store.record_run(digest, ready.resolved)
-            store.record_dataset(_dataset(ready))
+            if ready.given.demonstrations is not None:
+                store.record_dataset(_dataset(ready, ready.given.demonstrations))
             before = sum(store.wall().values())
             stopped = _execute(ready, store, console)
             results = _judge(ready, store, console)
@@ -72,38 +79,52 @@ def run_curriculum(
 
 
 def _prepare(
-    file: Path, out: Path, demos: Path | None, seed: int | None, threads: int, overrides: tuple[str, ...]
+    file: Path,
+    out: Path,
+    demos: Path | None,
+    seed: int | None,
+    threads: int,
+    overrides: tuple[str, ...],
+    without_demos: bool,
 ) -> Prepared:
     curriculum = read_curriculum(file, overrides)
     if seed is not None:
         curriculum = replace(curriculum, seed=seed)
     task = find_task(curriculum.task, str(file))
-    if demos is None and curriculum.demonstrations is None:
-        raise InputError(file, "demonstrations", "nothing", "a file here, or one named with --demos")
-    place = demos if demos is not None else locate(file, curriculum.demonstrations or "")
-    _check_kinds(file, curriculum, task.disturbances)
+    _check_names(file, "disturbances", curriculum.rl.disturbances, task.disturbances, curriculum.task)
+    _check_names(file, "reward_terms", curriculum.rl.reward_terms, task.rewards, curriculum.task)
     panel_file = locate(file, curriculum.panel)
     panel = read_panel(panel_file)
     panel.require(task, str(panel_file))
-    demonstrations = read_demonstrations(place, task)
+    demonstrations = None if without_demos else _read_demonstrations(file, curriculum, demos, task)
     resolved = {
         "curriculum": {k: v for k, v in curriculum.to_json().items() if k not in ("demonstrations", "panel", "seed")},
         "seed": curriculum.seed,
-        "demonstrations": {
-            "digest": demonstrations.digest,
-            "source": demonstrations.source,
-            "episodes": len(demonstrations.episodes),
-            "steps": sum(episode.steps for episode in demonstrations.episodes),
-        },
+        "demonstrations": _facts(demonstrations) if demonstrations else None,
         "panel": panel.digest,
     }
     return Prepared(curriculum, Ingredients(task, demonstrations, threads), panel, RunFolder(out), resolved)
 
 
-def _check_kinds(file: Path, curriculum: Curriculum, known: Mapping[str, Any]) -> None:
-    for kind in curriculum.rl.disturbances:
-        if kind not in known:
-            raise InputError(file, "[rl] disturbances", repr(kind), f"kinds that {curriculum.task} can draw", known)
+def _read_demonstrations(file: Path, curriculum: Curriculum, demos: Path | None, task: Task) -> DemonstrationSet:
+    if demos is None and curriculum.demonstrations is None:
+        raise InputError(file, "demonstrations", "nothing", "a file here, or one named with --demos")
+    return read_demonstrations(demos if demos is not None else locate(file, curriculum.demonstrations or ""), task)
+
+
+def _facts(demonstrations: DemonstrationSet) -> dict[str, Any]:
+    return {
+        "digest": demonstrations.digest,
+        "source": demonstrations.source,
+        "episodes": len(demonstrations.episodes),
+        "steps": sum(episode.steps for episode in demonstrations.episodes),
+    }
+
+
+def _check_names(file: Path, setting: str, asked: Sequence[str], known: Mapping[str, Any], task: str) -> None:
+    for name in asked:
+        if name not in known:
+            raise InputError(file, f"[rl] {setting}", repr(name), f"names that {task} has", known)
 
 
 def _describe(ready: Prepared) -> None:
@@ -116,9 +137,8 @@ def _describe(ready: Prepared) -> None:
         command.write_text(shlex.join(["regrasp", *sys.argv[1:]]) + "\n", encoding="utf-8")
 
 
-def _dataset(ready: Prepared) -> DatasetRow:
+def _dataset(ready: Prepared, own: DemonstrationSet) -> DatasetRow:
     facts = ready.resolved["demonstrations"]
-    own = ready.given.demonstrations
     return DatasetRow(own.digest, own.source, own.task, facts["episodes"], facts["steps"], own.interface_digest)
 
 
@@ -212,11 +232,11 @@ def _judge(ready: Prepared, store: Database, console: Console) -> dict[str, Any]
 
 
 def _summary(folder: RunFolder, wall: Mapping[str, float], stopped: str, results: Mapping[str, Any]) -> dict[str, Any]:
-    gate = json.loads((folder.path / "gate.json").read_text(encoding="utf-8"))
+    gate = folder.path / "gate.json"
     return {
         "run": str(folder.path),
         "phase": stopped or "done",
-        "gate": gate[-1],
+        "gate": json.loads(gate.read_text(encoding="utf-8"))[-1] if gate.exists() else None,
         "wall_s": {part: round(seconds, 2) for part, seconds in wall.items()},
         "checkpoints": {name: str(folder.checkpoint(name)) for name in results},
         "results": dict(results),

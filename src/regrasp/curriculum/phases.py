@@ -23,7 +23,7 @@ from regrasp.panel.evaluation import evaluate
 from regrasp.policies.policy import Policy, PolicySpec
 from regrasp.policies.progress import Progress
 from regrasp.reinforcement.critic import Critic
-from regrasp.reinforcement.on_policy import FineTuning, fine_tune
+from regrasp.reinforcement.on_policy import FineTuning, begin_at_rest, fine_tune
 from regrasp.reinforcement.rollout import Rollout
 from regrasp.reinforcement.starts import Starts
 from regrasp.reinforcement.update import Demonstrations
@@ -92,10 +92,10 @@ Event = Progress | Snapshot | Candidate | GateDecided | Stopped | Spent
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a curriculum is executed on."""
+    """What a curriculum is executed on; without demonstrations, its fine-tuning begins at the rest posture."""
 
     task: Task
-    demonstrations: DemonstrationSet
+    demonstrations: DemonstrationSet | None
     threads: int = 0
 
 
@@ -103,10 +103,12 @@ def execute(curriculum: Curriculum, given: Ingredients, resumed: Snapshot | None
     """Run the curriculum from the beginning, or on from a snapshot of the same run."""
     policy = _new_policy(curriculum, given.task)
     tuned = resumed if resumed is not None and resumed.phase == "rl" else None
-    if tuned is not None:
+    if given.demonstrations is None:
+        begin_at_rest(policy, given.task.rest, curriculum.rl.initial_noise)
+    elif tuned is not None:
         policy.load_state_dict(_cloned(tuned.tensors))
     else:
-        closed = yield from _clone_until_open(curriculum, given, policy, resumed)
+        closed = yield from _clone_until_open(curriculum, given, transitions(given.demonstrations), policy, resumed)
         yield _candidate(curriculum, given, "bc", policy, "bc", None, 0)
         if closed:
             yield Stopped(closed)
@@ -133,7 +135,7 @@ def _candidate(
     provenance = {
         "phase": phase,
         "curriculum": curriculum.digest,
-        "demonstrations": given.demonstrations.digest,
+        "demonstrations": given.demonstrations.digest if given.demonstrations else "none",
         "seed": curriculum.seed,
         "control_steps": steps,
     }
@@ -141,11 +143,11 @@ def _candidate(
 
 
 def _clone_until_open(
-    curriculum: Curriculum, given: Ingredients, policy: Policy, resumed: Snapshot | None
+    curriculum: Curriculum, given: Ingredients, taught: tuple[Tensor, Tensor], policy: Policy, resumed: Snapshot | None
 ) -> Generator[Event, None, str]:
     """Round after round; gives why the gate stayed closed, or nothing if it opened."""
     settings = curriculum.bc
-    observations, actions = transitions(given.demonstrations)
+    observations, actions = taught
     state = CloningState()
     if resumed is not None:
         policy.load_state_dict(_cloned(resumed.tensors))
@@ -208,7 +210,8 @@ def _fine_tune(curriculum: Curriculum, given: Ingredients, policy: Policy, resum
             trials, spent = _judge(state.policy, given, checks)
             yield spent
             yield _with_check(progress, trials, given.task.judge.primary)
-            yield _candidate(curriculum, given, name, state.policy, "rl", "bc", state.control_steps)
+            parent = "bc" if given.demonstrations else None
+            yield _candidate(curriculum, given, name, state.policy, "rl", parent, state.control_steps)
         else:
             yield progress
         if name or state.iteration % SNAPSHOT_EVERY == 0:
@@ -226,21 +229,29 @@ def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTu
     config, task, seed = curriculum.rl, given.task, curriculum.seed
     environment = Environment(task, config.worlds, given.threads)
     inputs = policy.spec.observation.size + environment.privileged_size
-    observations, actions = transitions(given.demonstrations)
     starts = Starts(task, _recorded(given), config.disturbances, config.disturbed, numpy_stream(seed, "rl"))
     return FineTuning(
         policy=policy,
         critic=Critic(inputs, config.critic_hidden, torch_stream(seed, "critic")),
-        rollout=Rollout(environment, starts, torch_stream(seed, "rl")),
-        demonstrations=Demonstrations(policy.normaliser(observations), actions, policy.head.std().detach().clone()),
+        rollout=Rollout(environment, starts, torch_stream(seed, "rl"), config.reward_terms),
+        demonstrations=_taught(given, policy),
         config=config,
         seed=seed,
     )
 
 
+def _taught(given: Ingredients, policy: Policy) -> Demonstrations | None:
+    """What the demonstration term compares with."""
+    if given.demonstrations is None:
+        return None
+    observations, actions = transitions(given.demonstrations)
+    return Demonstrations(policy.normaliser(observations), actions, policy.head.std().detach().clone())
+
+
 def _recorded(given: Ingredients) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
     """States of all demonstrations and their objects: as recorded, or else from replaying those that have a start."""
-    episodes = [episode for episode in given.demonstrations.episodes if episode.start is not None]
+    known = given.demonstrations.episodes if given.demonstrations else ()
+    episodes = [episode for episode in known if episode.start is not None]
     unknown = [episode for episode in episodes if episode.states is None]
     if unknown:
         episodes = [found.episode for found in replay(given.task, episodes, given.threads)]

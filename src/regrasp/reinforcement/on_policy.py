@@ -4,8 +4,9 @@ What keeps the hand in contact: action noise of the size of the clone's own resi
 the policy moves, a demonstration term that fades (Rajeswaran et al. 2018), and a stop when an update strays too far.
 """
 
+import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,8 @@ class OnPolicyConfig:
         smallest_noise: the action noise starts at the clone's residual, but not below this, in half action ranges.
         critic_warmup: iterations in which only the critic learns.
         critic_hidden: widths of the critic's hidden layers.
+        initial_noise: the action noise of a policy that begins without demonstrations, in half action ranges.
+        reward_terms: the task's reward terms that count, as success and dropped for a sparse reward; all if empty.
         largest_reward: what a control step in success pays; brings returns to the order of 1.
         demonstration_weight: λ_BC at the start.
         demonstration_decay: factor on λ_BC per iteration.
@@ -71,6 +74,8 @@ class OnPolicyConfig:
     smallest_noise: float = _setting(0.05, above=0.0)
     critic_warmup: int = _setting(5, minimum=0)
     critic_hidden: tuple[int, ...] = (256, 256)
+    initial_noise: float = _setting(0.2, above=0.0)
+    reward_terms: tuple[str, ...] = ()
     largest_reward: float = _setting(20.0, above=0.0)
     demonstration_weight: float = _setting(0.1, minimum=0.0)
     demonstration_decay: float = _setting(0.97, minimum=0.0, maximum=1.0)
@@ -99,7 +104,7 @@ class FineTuning:
         policy: being fine-tuned, changed in place.
         critic: from policy and privileged observations to scaled returns.
         rollout: the worlds.
-        demonstrations: what the demonstration term compares with.
+        demonstrations: what the demonstration term compares with, if there is any.
         iteration: iterations done.
         control_steps: simulated so far.
     """
@@ -107,7 +112,7 @@ class FineTuning:
     policy: Policy
     critic: Critic
     rollout: Rollout
-    demonstrations: Demonstrations
+    demonstrations: Demonstrations | None
     config: OnPolicyConfig
     seed: int
     iteration: int = 0
@@ -169,6 +174,20 @@ def _widen(policy: Policy, smallest_noise: float) -> None:
         policy.head.log_std.copy_(policy.head.std().clamp(min=smallest_noise).log())
 
 
+@torch.no_grad()
+def begin_at_rest(policy: Policy, rest: Sequence[float], noise: float) -> None:
+    """Make a fresh policy hold the rest posture, with Gaussian noise around it: where one starts without a clone."""
+    policy.head.linear.weight.mul_(0.01)
+    policy.head.linear.bias.copy_(torch.tensor(rest))
+    policy.head.log_std.fill_(math.log(noise))
+
+
+@torch.no_grad()
+def _fit_normaliser(policy: Policy, segment: Segment) -> None:
+    """Scale observations by the first segment's. What acted in it keeps acting: nearly nothing but the rest posture."""
+    policy.normaliser.fit(segment.observation.flatten(0, 1))
+
+
 def _collect(state: FineTuning) -> tuple[Segment, Finished]:
     share = state.config.starts_share(state.iteration)
     state.rollout.starts.generator = numpy_stream(state.seed, "rl", "starts", state.iteration)
@@ -182,6 +201,8 @@ def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
     config = state.config
     if state.iteration == 0:
         state.critic.normaliser.fit(segment.critic_input.flatten(0, 1))
+    if state.iteration == 0 and state.demonstrations is None:
+        _fit_normaliser(state.policy, segment)
     for group in state.policy_optimiser.param_groups:
         group["lr"] = config.rate(state.iteration)
     weight = demonstration_weight(config.demonstration_weight, config.demonstration_decay, state.iteration)
@@ -210,7 +231,9 @@ def _improve_policy(state: FineTuning, batch: Batch, weight: float) -> list[floa
     config, kls = state.config, list[float]()
     if state.iteration < config.critic_warmup:
         return kls
-    pull = (weight, state.demonstrations, torch_stream(state.seed, "rl", "demonstrations", state.iteration))
+    pull = None
+    if state.demonstrations is not None:
+        pull = (weight, state.demonstrations, torch_stream(state.seed, "rl", "demonstrations", state.iteration))
     for index in _minibatches(state, "policy", len(batch.target)):
         rows = batch.rows(index)
         kl = improve(state.policy, state.policy_optimiser, rows, config.clip, config.kl_stop, pull)

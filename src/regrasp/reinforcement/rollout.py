@@ -1,6 +1,6 @@
 """Short segments of experience from worlds that never wait for each other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,12 +67,21 @@ class Rollout:
     """Keeps B worlds running and hands out segments.
 
     The first episodes get random time limits, so that resets are spread evenly ever after.
+
+    Args:
+        environment: the worlds.
+        starts: where episodes begin.
+        noise: of the actions.
+        terms: the task's reward terms that count; all of them if left out.
     """
 
-    def __init__(self, environment: Environment, starts: Starts, noise: torch.Generator) -> None:
+    def __init__(
+        self, environment: Environment, starts: Starts, noise: torch.Generator, terms: Sequence[str] = ()
+    ) -> None:
         self.environment = environment
         self.starts = starts
         self.noise = noise
+        self.terms = tuple(terms) or tuple(environment.task.rewards)
         count = environment.count
         self._limit = starts.generator.integers(1, environment.task.horizon + 1, size=count)
         self._own_start = np.ones(count, bool)
@@ -101,7 +110,7 @@ class Rollout:
             rows["next_critic_input"].append(critic_input(step.observations))
             rows["action"].append(action)
             rows["log_prob"].append(-(0.5 * draw.square() + std.log()).sum(1))
-            rows["reward"].append(step.reward)
+            rows["reward"].append(torch.stack([step.terms[name] for name in self.terms]).sum(0).to(torch.float32))
             rows["terminated"].append(step.terminated)
             rows["settled"].append(settled)
             rows["ended"].append(torch.from_numpy(ended))
@@ -121,7 +130,7 @@ class Rollout:
     def _finish(self, worlds: NDArray[np.int64], from_demonstrations: float) -> NDArray[np.int64]:
         own = worlds[self._own_start[worlds] & (self._limit[worlds] == self.environment.task.horizon)]
         entered = self.environment.entry.entered.numpy()[own].sum()
-        successes = (self.environment.judgement.successes.numpy()[own] > 0).sum()
+        successes = self.environment.judgement.success_once.numpy()[own].sum()
         counts = np.array([len(worlds), len(own), entered, successes])
         self._limit[worlds] = self.environment.task.horizon
         self._reset(worlds, from_demonstrations)

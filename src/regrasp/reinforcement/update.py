@@ -118,14 +118,14 @@ def improve(
     rows: Batch,
     clip: float,
     kl_stop: float,
-    demonstration: tuple[float, Demonstrations, torch.Generator],
+    demonstration: tuple[float, Demonstrations, torch.Generator] | None,
 ) -> float | None:
     """One gradient step of clipped surrogate + λ_BC · L_BC; gives the KL before it, None beyond `kl_stop`."""
     loss, kl = surrogate(policy, rows, clip)
     if not kl.item() <= kl_stop:
         return None
-    weight, demonstrations, generator = demonstration
-    if weight > 0:
+    if demonstration is not None and demonstration[0] > 0:
+        weight, demonstrations, generator = demonstration
         observation, action = demonstrations.sample(generator)
         loss = loss + weight * demonstration_loss(policy, observation, action, demonstrations.width)
     _step(optimiser, loss, policy)

@@ -16,6 +16,7 @@ from regrasp.simulation.variation import Variation
 # Where a placed world's clock starts [s]; anything but 0, at which the engine restarts a world that diverges.
 _BEGIN = 1.0
 _SAVED = ("time", "qpos", "qvel", "qacc_warmstart", "ctrl", "xfrc_applied", "mocap_pos", "mocap_quat")
+_COPIED = tuple(name for name in _SAVED if name not in ("ctrl", "xfrc_applied"))
 
 
 class Worlds:
@@ -100,6 +101,19 @@ class Worlds:
         every = np.arange(self.count)
         self.variation.place(every, np.asarray(saved["objects"], np.int64))
         self.variation.set(every, np.asarray(saved["factors"], np.float64))
+
+    def copy_from(self, other: "Worlds", origin: NDArray[np.int64]) -> None:
+        """Bring world i to where world origin[i] of `other`, a batch of the same scene, is and what it holds.
+
+        Physics stays nominal and nothing pushes, whatever acts over there.
+        """
+        for name in _COPIED:
+            self._batch.bind(name)[:] = other._batch.bind(name)[origin]
+        self._expected[:] = other._expected[origin]
+        self.diverged[:] = other.diverged[origin]
+        objects = other.variation.objects[origin]
+        changed = np.flatnonzero(self.variation.objects != objects)
+        self.variation.place(changed, objects[changed])
 
 
 def _view(array: NDArray[np.float64]) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Object families of each kind of task: whole families, or pairings of head and handle, are kept for `held_out`.
 
-All lengths are in metres. An object's z axis points up when it rests; a tool's runs along its handle, a disc's along its
-axis. The origin is the middle of the bounding box, of a tool's handle, or the disc's axis.
+All lengths are in metres. The z axis points up when an object rests; a tool's runs along its handle, a disc's along its
+axle. The origin is the middle of the bounding box, of a tool's handle, or of a disc.
 """
 
 from collections.abc import Callable, Mapping

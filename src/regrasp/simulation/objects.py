@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 
 import mujoco
 import mujoco.batch
@@ -76,8 +77,19 @@ def pool_objects(models: Mapping[str, mujoco.MjModel]) -> ObjectPool:
             raise ValueError(f"the objects' models have different shapes of {name}")
         if any(not np.array_equal(value, values[0]) for value in values):
             tables[name] = np.stack(values)
+    _require_same_rest(models)
     _require_no_midphase(first, len(models))
     return ObjectPool(tuple(models), tables)
+
+
+def _require_same_rest(models: Mapping[str, mujoco.MjModel]) -> None:
+    first = next(iter(models.values()))
+    arrays = {name for name in dir(first) if isinstance(getattr(first, name), np.ndarray)} - mujoco.batch.MODEL_FIELDS
+    options = {name for name in mujoco.batch.MODEL_FIELDS if "." in name}
+    for name in sorted(options | {name for name in arrays if "bvh" not in name}):
+        values = [np.asarray(attrgetter(name)(model)) for model in models.values()]
+        if any(not np.array_equal(value, values[0]) for value in values):
+            raise ValueError(f"the objects' models have different {name}, which is one for all worlds")
 
 
 def _require_no_midphase(model: mujoco.MjModel, count: int) -> None:

@@ -172,6 +172,15 @@ def add_shape(spec: mujoco.MjSpec, body: mujoco.MjsBody, shape: Shape, slots: in
     body.simple = 0
 
 
+def add_ghost(body: mujoco.MjsBody, of: mujoco.MjsBody, colour: tuple[float, float, float, float]) -> None:
+    """Make a body a picture of another one: its geoms again, which nothing can touch and which weigh nothing."""
+    for geom in of.geoms:
+        rgba = colour if geom.rgba[3] > 0 else (0.0, 0.0, 0.0, 0.0)
+        ghost = body.add_geom(type=geom.type, size=geom.size, pos=geom.pos, quat=geom.quat, rgba=rgba, mass=0)
+        ghost.meshname = geom.meshname
+        ghost.contype = ghost.conaffinity = 0
+
+
 def _require_room(spec: mujoco.MjSpec, shape: Shape, slots: int) -> None:
     if len(shape.parts) > slots:
         raise ValueError(f"{shape.name} has {len(shape.parts)} parts, more than {slots} slots")

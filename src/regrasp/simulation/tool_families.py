@@ -92,12 +92,13 @@ HANDLES: dict[str, Callable[[Half], Part]] = {
 
 def tool_families() -> dict[str, dict[str, tuple[int, Build]]]:
     """Split → family `<handle>_<head>` → (how many, builder from the handle's half extents)."""
-    train, held_out = {}, {}
+    train: dict[str, tuple[int, Build]] = {}
+    held_out: dict[str, tuple[int, Build]] = {}
     for row, (head, build_head) in enumerate(SEEN_HEADS.items()):
         for column, handle in enumerate(HANDLES):
             # One pairing per head and per handle is kept from training.
-            family = (held_out, 1) if column == 3 - row else (train, 2)
-            family[0][f"{handle}_{head}"] = (family[1], _tool(handle, build_head))
+            split, count = (held_out, 1) if column == 3 - row else (train, 2)
+            split[f"{handle}_{head}"] = (count, _tool(handle, build_head))
     for name, handle in _new_pairs():
         held_out[f"{handle}_{name}"] = (1, _tool(handle, NEW_HEADS[name]))
     return {"train": train, "held_out": held_out}

@@ -27,6 +27,8 @@ from regrasp.store.differences import differences
 from regrasp.store.training_state import TrainingState, read_state, write_state
 
 FORMAT = 1
+WITHOUT_DEMOS = "without-demos"
+"""Folder inside a run's folder, itself a run's: the same fine-tuning without any demonstration."""
 
 
 class RunFolder:

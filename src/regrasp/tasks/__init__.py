@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 from regrasp.errors import InputError
-from regrasp.tasks import adroit_door
+from regrasp.tasks import adroit_door, cube_reorient
 from regrasp.tasks.task import Task
 
-TASKS: Mapping[str, Task] = {"adroit-door": adroit_door.TASK}
+TASKS: Mapping[str, Task] = {
+    task.name: task for task in (cube_reorient.TASK, cube_reorient.ANY_ORIENTATION, adroit_door.TASK)
+}
 
 
 def find_task(name: str, source: str = "--task") -> Task:

@@ -153,5 +153,6 @@ class Task:
             magnitude=round(magnitude) if kind == "latency" else magnitude,
             direction=(float(direction[0]), float(direction[1]), float(direction[2])),
             delay=int(generator.integers(span.delay[0], span.delay[1] + 1)),
-            duration=span.duration,
+            # A drop's magnitude is its duration.
+            duration=max(1, round(magnitude * self.interface.rate)) if kind == "drop" else span.duration,
         )
