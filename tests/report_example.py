@@ -145,7 +145,7 @@ def finished() -> RunRecord:
                 "A push of 1.2 N·s breaks the grip; the hand takes the handle again.",
                 frames(),
             ),
-            Strip("Failed: joint friction, case 402", "The latch turns, and the door stays shut.", frames()),
+            Strip("Failed: object friction, case 402", "The latch turns, and the door stays shut.", frames()),
         ),
     )
 

@@ -27,6 +27,8 @@ def make_episode(steps: int = 6, seed: int = 0, with_states: bool = True) -> Epi
         states=draw.normal(size=(steps + 1, 5)) if with_states else None,
         start=None if with_states else draw.normal(size=5),
         contact_modes=draw.integers(64, size=steps + 1).astype(np.uint8) if with_states else None,
+        object="mug" if with_states else "",
+        marks={"contact_entry": 0, "lost": steps - 1} if with_states else {},
         terminated=with_states,
         truncated=not with_states,
         terminal_observed=with_states,

@@ -11,7 +11,9 @@ import pytest
 
 from regrasp.cli import main
 from regrasp.demonstrations import read_demonstrations
+from regrasp.demonstrations.formats import write_robomimic
 from regrasp.panel.cases import draw_cases, make_panel, read_panel
+from robomimic_files import GROUPS, INTERFACE, foreign, make_episode
 from small_store import TASK, make_checkpoint
 
 HUMAN = Path(__file__).parents[2] / "shared" / "data" / "adroit-door-human.pickle"
@@ -48,6 +50,40 @@ def test_recorded_demonstrations_replay_exactly(
     assert "demos record" in provenance["command"] or provenance["command"]
 
 
+def test_disturbed_recordings_say_what_happened(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "demos.hdf5"
+    arguments = ["--episodes", 4, "--all", "--disturbed", 1, "--kinds", "actuator", "mass", "--noise", 0.3]
+    command = ["demos", "record", "--policy", checkpoint, "--out", file, *arguments]
+    assert main(list(map(str, command))) == 0
+    told = capsys.readouterr().out
+    found = ask(capsys, "demos", "info", file)
+    assert f"4 of them are disturbed, {found['marks']['recovered']} contain a judged recovery" in told
+    assert found["task"] == TASK.name
+    assert found["objects"] == {"door": 4}
+    assert found["marks"]["disturbed"] == 4
+    assert set(found["marks"]) == {"contact_entry", "disturbed", "lost", "recovered", "success", "dropped"}
+    # Played again under the same disturbances.
+    assert {spread["max"] for spread in found["replay"]["difference"].values()} == {0.0}
+    for episode in read_demonstrations(file, TASK).episodes:
+        assert json.loads(episode.provenance["disturbance"])["kind"] in ("actuator", "mass")
+
+
+def test_files_that_name_no_task_or_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = foreign(tmp_path / "theirs.hdf5")
+    assert main(["demos", "info", str(file)]) == 2
+    sentence = capsys.readouterr().err
+    assert "no name of a task, observations of 3 columns and actions of 2 columns" in sentence
+    assert "adroit-door (39 and 28)" in sentence
+    planted = tmp_path / "task.py"
+    planted.write_text(f"import pathlib; pathlib.Path({str(tmp_path / 'ran')!r}).touch()")
+    write_robomimic(file, [make_episode()], str(planted), INTERFACE, GROUPS)
+    assert main(["demos", "info", str(file)]) == 2
+    assert f"{file}: data, attribute task" in capsys.readouterr().err
+    assert not (tmp_path / "ran").exists()
+
+
 def test_too_few_successes_end_in_a_sentence_and_no_file(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,7 +94,19 @@ def test_too_few_successes_end_in_a_sentence_and_no_file(
 
 
 @pytest.mark.parametrize(
-    "more", [["--episodes", "0"], ["--noise", "-1"], ["--noise", "nan"], ["--tail", "-1"], ["--seed", "-1"]]
+    "more",
+    [
+        ["--episodes", "0"],
+        ["--noise", "-1"],
+        ["--noise", "nan"],
+        ["--tail", "-1"],
+        ["--seed", "-1"],
+        ["--disturbed", "1.1"],
+        ["--disturbed", "nan"],
+        ["--kinds", "shove", "--disturbed", "0.5"],
+        ["--kinds", "push"],
+        ["--task", "adroit-dore"],
+    ],
 )
 def test_recordings_that_make_no_sense(
     more: list[str], checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -102,6 +102,7 @@ def test_facts_are_counted_by_hand(tmp_path: Path) -> None:
         "episodes": 3, "steps": 8, "length_min": 1, "length_median": 2.0, "length_max": 5,
         "action_min": -1.5, "action_max": 1.25, "outside_share": 8 / (8 * 28), "outside_steps_share": 2 / 8,
         "return_min": 2.0, "return_median": 4.0, "return_max": 10.0, "with_start": 3, "with_states": 3,
+        "objects": {}, "marks": {},
     }  # fmt: skip
 
 

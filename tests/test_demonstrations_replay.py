@@ -1,5 +1,6 @@
 """Demonstrations played again: recorded actions lead where they led, and the human ones still open doors."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -79,11 +80,12 @@ def outcomes(found: Replay) -> tuple[int, bool, bool, bool]:
 
 
 def test_each_is_judged_at_its_own_end() -> None:
-    """The open door counts from step 0 on; success is held only after more than 25 steps."""
-    short, long = recorded(opened(), PULL_ACTION, 25), recorded(opened(), PULL_ACTION, 26)
+    """A door that is ajar counts from step 0 on; success is held only after more than 25 steps."""
+    ajar = dataclasses.replace(TASK.judge, success=lambda readings: readings.joint("door_hinge") > 0.15)
+    short, long = recorded(PULL_STATE, PULL_ACTION, 25), recorded(PULL_STATE, PULL_ACTION, 26)
     away = recorded(TASK.draw_starts(np.zeros(1, np.int64), np.random.default_rng(0))[0], 0 * GRASP_ACTION, 30)
     grasp = recorded(GRASP_STATE, GRASP_ACTION, 40)
-    found = replay(TASK, [short, long, away, grasp], 1)
+    found = replay(dataclasses.replace(TASK, judge=ajar), [short, long, away, grasp], 1)
     assert outcomes(found[0])[1:] == (True, True, False)
     assert outcomes(found[1])[1:] == (True, True, True)
     assert outcomes(found[2]) == (-1, False, False, False)

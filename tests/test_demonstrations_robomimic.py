@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from regrasp.demonstrations.formats import Storage, read_contents
+from regrasp.demonstrations.formats import Storage, read_contents, write_robomimic
 from regrasp.episode import Episode
 from robomimic_files import GROUPS, INTERFACE, foreign, make_episode, write
 
@@ -46,6 +46,23 @@ def test_states_in_float32_lose_digits_and_nothing_else(tmp_path: Path) -> None:
     assert episode.states is not None
     read = read_contents(write(tmp_path / "demos.hdf5", [episode], Storage(states_dtype="float32"))).episodes[0]
     assert_equal(read, replace(episode, states=episode.states.astype(np.float32).astype(np.float64)))
+
+
+def test_objects_and_marks_are_attributes_that_may_be_missing(tmp_path: Path) -> None:
+    path = write(tmp_path / "demos.hdf5", [make_episode(9)])
+    with h5py.File(path, "r+") as file:
+        demo = file["data/demo_0"]
+        assert (demo.attrs["object"], demo.attrs["marks"]) == (b"mug", b'{"contact_entry": 0, "lost": 8}')
+        del demo.attrs["object"], demo.attrs["marks"]
+    (read,) = read_contents(path).episodes
+    assert_equal(read, replace(make_episode(9), object="", marks={}))
+
+
+def test_the_parts_of_a_state_are_named(tmp_path: Path) -> None:
+    for arguments, layout in (((), "qpos, qvel, mocap_pos"), ((None, "qpos, qvel"), "qpos, qvel")):
+        write_robomimic(tmp_path / "demos.hdf5", [make_episode()], "toy", INTERFACE, GROUPS, *arguments)
+        with h5py.File(tmp_path / "demos.hdf5", "r") as file:
+            assert file["data"].attrs["states_layout"] == layout.encode()
 
 
 def test_the_start_of_an_episode_with_states_is_their_first_row() -> None:

@@ -117,6 +117,22 @@ OWN_DAMAGE: dict[str, tuple[Callable[[h5py.File], object], str]] = {
         lambda f: f["data/demo_0"].attrs.create("provenance", np.bytes_("{")),
         "data/demo_0, attribute provenance: found '{', expected JSON.",
     ),
+    "object": (
+        lambda f: f["data/demo_0"].attrs.create("object", 3),
+        "data/demo_0, attribute object: found type int64, shape (), expected text of fixed length.",
+    ),
+    "marks": (
+        lambda f: f["data/demo_0"].attrs.create("marks", np.bytes_("[4]")),
+        "data/demo_0, attribute marks: found '[4]', expected a JSON object.",
+    ),
+    "a mark beyond the end": (
+        lambda f: f["data/demo_0"].attrs.create("marks", np.bytes_('{"lost": 6}')),
+        "data/demo_0, mark 'lost': found 6, expected a control step from 0 to 5.",
+    ),
+    "a mark that is no step": (
+        lambda f: f["data/demo_0"].attrs.create("marks", np.bytes_('{"lost": "soon"}')),
+        "data/demo_0, mark 'lost': found 'soon', expected a control step from 0 to 5.",
+    ),
     "fields": (
         lambda f: f["data"].attrs.create("observation_fields", np.bytes_('{"policy": [{"name": "x"}]}')),
         "data, attribute observation_fields: found KeyError('size'), expected name, size, unit per field.",
@@ -179,6 +195,7 @@ def test_the_writer_refuses_what_the_reader_would_and_leaves_the_old_file(tmp_pa
             replace(good, observations={g: good.observations["privileged"] for g in GROUPS})
         ],
         "episode 0, rewards: found shape (5,)": [replace(good, rewards=np.zeros(5))],
+        "episode 0, mark 'success': found -1, expected a control step": [replace(good, marks={"success": -1})],
     }
     for sentence, episodes in bad.items():
         with pytest.raises(InputError, match=re.escape(sentence)):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from regrasp.judges import adroit_door
-from regrasp.judges.judge import Judge, Judgement
+from regrasp.judges.judge import Judge, Judgement, never
 
 NEVER = 10**9
 
@@ -24,17 +24,20 @@ class Scene:
     success: Tensor
     touching: Tensor
     broken: Tensor
+    qpos: Tensor
+    period: float = 0.1
 
 
 def judge_of(stable: int = 3, held: int = 4, window: int = 10) -> Judge:
     return Judge(
         success=lambda scene: scene.success,
         touching=lambda scene: scene.touching,
-        carried=lambda scene: torch.zeros_like(scene.touching),
         primary="success_held",
         held_steps=held,
         stable_steps=stable,
         recovery_window=window,
+        tracked=lambda scene: scene.qpos,
+        fastest=20.0,
         violations={"too_hard": lambda scene: scene.broken},
     )
 
@@ -45,7 +48,9 @@ def observe(
     """One string per world: `x` where the answer is yes, one character per control step."""
     for t in range(len(touching[0])):
         rows = [torch.tensor([text[t] == "x" for text in texts]) for texts in (success, touching, broken)]
-        judgement.observe(Scene(*rows), torch.full((len(touching),), t), torch.tensor(watched))  # type: ignore[arg-type]
+        still = torch.zeros(len(touching), 2, dtype=torch.float64)
+        step = torch.full((len(touching),), t)
+        judgement.observe(Scene(*rows, qpos=still), step, torch.tensor(watched))  # type: ignore[arg-type]
 
 
 def judged(
@@ -56,9 +61,9 @@ def judged(
     judgement = Judgement(judge or judge_of(), 1)
     observe(judgement, [touching.ljust(steps)], [success.ljust(steps)], [broken.ljust(steps)], [watched])
     return {
-        "once": bool(judgement.successes[0] > 0),
+        "once": bool(judgement.success_once[0]),
         "first": int(judgement.first_success[0]),
-        "at_end": bool(judgement.at_end[0]),
+        "at_end": bool(judgement.success_at_end[0]),
         "held": bool(judgement.success_held[0]),
         "lost": int(judgement.lost_at[0]),
         "recovered": int(judgement.recovered_at[0]),
@@ -172,7 +177,7 @@ def test_worlds_start_afresh_by_themselves() -> None:
     fresh = Judgement(judge_of(), 1)
     observe(fresh, ["..xx"], ["...."], ["...."], [0])
     for name, value in fresh.tensors().items():
-        torch.testing.assert_close(judgement.tensors()[name][1:], value, rtol=0, atol=0)
+        torch.testing.assert_close(judgement.tensors()[name][1:], value, rtol=0, atol=0, msg=name)
 
 
 def test_findings_are_saved_and_loaded() -> None:
@@ -230,6 +235,9 @@ def test_the_digest_changes_with_code_and_numbers(tmp_path: Path) -> None:
         {"stable_steps": 4},
         {"recovery_window": 11},
         {"violations": {}},
+        {"fastest": 21.0},
+        {"unbroken": True},
+        {"impossible": {"through_the_floor": never}},
     ]
     digests = [judge_from(tmp_path, CODE, **change).digest for change in changes]
     digests += [judge_from(tmp_path, CODE.replace("1.0", "1.1")).digest]
@@ -243,6 +251,7 @@ def test_the_door_is_judged_as_dapg_counts() -> None:
     judge = adroit_door.JUDGE
     assert (judge.primary, judge.held_steps, adroit_door.OPEN_ANGLE) == ("success_held", 25, 1.35)
     assert set(judge.violations) == {"excessive_force"}
+    assert not judge.unbroken
 
 
 def test_what_is_carried_counts_as_held() -> None:

@@ -192,7 +192,7 @@ NONSENSE: dict[str, tuple[Callable[[Content], Any], str]] = {
     "disturbance of another type": (case(lambda entry: entry.update(disturbance="push")), "disturbance: found 'push'"),
     "disturbance without delay": (case(lambda entry: entry["disturbance"].pop("delay")), "delay: found no such key"),
     "disturbance with a colour": (disturbed(colour=1), "case 3: disturbance: colour: found an unknown key"),
-    "unknown kind": (disturbed(kind="kick"), "kind: found 'kick', .* names: none, push, slip"),
+    "unknown kind": (disturbed(kind="kick"), "kind: found 'kick', .* names: none, push, drop, slip"),
     "kind of another type": (disturbed(kind=["push"]), r"kind: found \['push'\]"),
     "negative duration": (disturbed(duration=-1), "case 3: disturbance: duration: found -1, .* from 1 to"),
     "no duration": (disturbed(duration=0), "case 3: disturbance: duration: found 0, expected a whole number from 1"),

@@ -7,6 +7,7 @@ import pytest
 
 from regrasp.errors import InputError
 from regrasp.panel.comparison import compare, pair_by_case
+from regrasp.panel.statistics import Facts
 from regrasp.trial import Trial
 
 PANEL = "ab" * 32
@@ -172,3 +173,77 @@ def test_an_unknown_outcome_is_refused_with_the_valid_ones() -> None:
         InputError, match=r"primary: found 'won', .* \(valid names: success, success_at_end, success_held"
     ):
         compare(rows(A), rows(B), "won", PANEL, PANEL)
+
+
+FACTS = Facts(held_out=("cone",), horizon=300, envelopes={"push": (0.0, 0.5)})
+
+
+def losses(lost: int, recovered: int, cases: int, obj: str, first: int = 0) -> list[Trial]:
+    """Pushed cases of one object, the first `lost` lost, the first `recovered` of these recovered and successful."""
+    return [
+        trial(
+            first + i, i < recovered, "push", object=obj, lost_at=60 if i < lost else -1,
+            recovered_at=70 if i < recovered else -1,
+        )
+        for i in range(cases)
+    ]  # fmt: skip
+
+
+def test_recovery_is_tested_on_counts_whose_denominators_differ() -> None:
+    a, b = losses(40, 4, 60, "door"), losses(20, 15, 60, "door")
+    found = compare(a, b, "success_held", PANEL, PANEL).recovery
+    assert found is not None
+    assert [(rate.count, rate.n) for rate in (found.a, found.b)] == [(4, 40), (15, 20)]
+    assert found.difference.difference == pytest.approx(0.75 - 0.1)
+    assert (found.p < 0.001, found.verdict) == (True, "improved")
+    back = compare(b, a, "success_held", PANEL, PANEL).recovery
+    assert back is not None
+    assert (back.verdict, back.p) == ("regressed", pytest.approx(found.p))
+
+
+def test_few_losses_leave_recovery_undecided() -> None:
+    found = compare(losses(4, 1, 60, "door"), losses(4, 3, 60, "door"), "success_held", PANEL, PANEL).recovery
+    assert found is not None
+    assert found.verdict == "undecided"
+    none = compare(losses(0, 0, 9, "door"), losses(4, 3, 9, "door"), "success_held", PANEL, PANEL).recovery
+    assert none is not None
+    assert (none.p, none.difference.difference, none.verdict) == (1.0, None, "undecided")
+    assert compare(rows({"none": [True]}), rows({"none": [True]}), "success", PANEL, PANEL).recovery is None
+
+
+def mixed(recovered: int) -> list[Trial]:
+    """30 cases of an object that learning saw, 30 of one that it did not; only the latter change."""
+    return losses(20, 10, 30, "door") + losses(20, recovered, 30, "cone", 30)
+
+
+def test_splits_stand_beside_the_whole_and_alone_are_the_same() -> None:
+    a, b = mixed(2), mixed(18)
+    whole = compare(a, b, "success_held", PANEL, PANEL, facts=FACTS)
+    train, held_out = whole.by_split["train"], whole.by_split["held_out"]
+    assert (train.overall.n, held_out.overall.n) == (30, 30)
+    assert train.recovery is not None
+    assert held_out.recovery is not None
+    assert (train.recovery.verdict, held_out.recovery.verdict) == ("undecided", "improved")
+    assert (held_out.overall.test.only_a, held_out.overall.test.only_b) == (0, 16)
+    alone = compare(a, b, "success_held", PANEL, PANEL, facts=FACTS, objects="held_out")
+    assert (alone.whole, alone.by_split) == (held_out, {})
+    assert alone.gained == tuple(range(32, 48))
+    assert compare(a, b, "success_held", PANEL, PANEL).by_split == {}
+
+
+def test_a_split_without_cases_is_refused() -> None:
+    expected = r"objects: found train, of which the panel has no case, .* \(valid names: all, held_out\)"
+    only = losses(2, 1, 3, "cone")
+    with pytest.raises(InputError, match=expected):
+        compare(only, only, "success", PANEL, PANEL, facts=FACTS, objects="train")
+
+
+def test_drops_and_unrealistic_cases_are_counted() -> None:
+    a = [trial(i, True, "push", steps=300 - i, magnitude=i / 4) for i in range(4)]
+    push = compare(a, a, "success", PANEL, PANEL, facts=FACTS).strata["push"]
+    assert push.unrealistic == 1
+    assert push.a.dropped is not None
+    assert (push.a.dropped.count, push.a.dropped.n) == (3, 4)
+    data = compare(a, a, "success", PANEL, PANEL, facts=FACTS).to_json()
+    assert (data["strata"]["push"]["unrealistic"], data["a"]["dropped"]["count"]) == (1, 3)
+    assert "dropped" not in compare(a, a, "success", PANEL, PANEL).to_json()["a"]

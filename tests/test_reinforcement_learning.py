@@ -17,6 +17,7 @@ from regrasp.reinforcement.rollout import SETTLED_MARGIN, Rollout, critic_input
 from regrasp.reinforcement.starts import Starts
 from regrasp.reinforcement.update import Batch, Rewards, make_batch, surrogate
 from regrasp.seeding import numpy_stream, torch_stream
+from regrasp.simulation.objects import ObjectPool
 from regrasp.tasks import TASKS
 from regrasp.tasks.environment import Environment
 
@@ -109,19 +110,48 @@ def test_the_share_of_recorded_starts_falls_to_zero() -> None:
 def make_rollout(worlds: int, disturbed: float = 0.0) -> Rollout:
     marked = TASK.draw_starts(np.zeros(3, np.int64), np.random.default_rng(0))
     marked[:, -1] = 0.5  # no start of the task's own has its frame so high
-    starts = Starts(TASK, marked, ("push", "latency"), disturbed, numpy_stream(0, "starts"))
+    starts = Starts(TASK, (marked, np.zeros(3, np.int64)), ("push", "latency"), disturbed, numpy_stream(0, "starts"))
     return Rollout(Environment(TASK, worlds, threads=1), starts, torch_stream(0, "noise"))
 
 
 def test_starts_come_from_demonstrations_as_often_as_asked() -> None:
     starts = make_rollout(1, disturbed=1.0).starts
-    states, disturbances, seeds, own = starts.draw(400, 0.25)
-    recorded = states[:, -1] == 0.5
+    placed, own = starts.draw(400, 0.25)
+    recorded = placed.states[:, -1] == 0.5
     assert (recorded == ~own).all()
     assert 60 <= recorded.sum() <= 140
-    assert {one.kind for one in disturbances} == {"push", "latency"}
-    assert len(set(seeds)) == 400
-    assert starts.draw(50, 0.0)[3].all()
+    assert {one.kind for one in placed.disturbances} == {"push", "latency"}
+    assert len(set(placed.seeds)) == 400
+    assert starts.draw(50, 0.0)[1].all()
+
+
+def test_recorded_states_come_with_their_objects_and_held_out_ones_never() -> None:
+    scene = replace(TASK.scene, objects=ObjectPool(("door", "gate", "hatch", "lid"), {}))
+    task = replace(TASK, make_scene=lambda: scene, held_out=("gate", "lid"))
+    marked = task.draw_starts(np.zeros(6, np.int64), np.random.default_rng(0))
+    marked[:, -1] = np.arange(6) + 1.0
+    held = np.array([2, 0, 2, 2, 0, 0])
+    placed, own = Starts(task, (marked, held), (), 0.0, numpy_stream(0)).draw(300, 0.5)
+    rows = placed.states[~own, -1].astype(int) - 1
+    assert set(rows) == set(range(6))
+    np.testing.assert_array_equal(placed.objects[~own], held[rows])
+    assert set(placed.objects[own].tolist()) == {0, 2}
+
+
+def test_a_drop_ends_an_episode() -> None:
+    """And its value is not bootstrapped."""
+    judge = replace(TASK.judge, dropped=lambda readings: readings.fixture_position[:, 2] > 0.4)
+    task = replace(TASK, judge=judge)
+    high = task.draw_starts(np.zeros(2, np.int64), np.random.default_rng(0))
+    high[:, -1] = 0.5
+    starts = Starts(task, (high, np.zeros(2, np.int64)), (), 0.0, numpy_stream(0, "starts"))
+    rollout = Rollout(Environment(task, 12, threads=1), starts, torch_stream(0, "noise"))
+    rollout.begin(0.5)
+    frame = rollout.environment.readings.fixture_position[:, 2].clone()
+    segment, _ = rollout.collect(small_policy(), 1, 0.0)
+    assert 0 < int((frame == 0.5).sum()) < 12
+    assert segment.terminated[0].tolist() == (frame == 0.5).tolist()
+    assert segment.ended[0][segment.terminated[0]].all()
 
 
 def test_a_segment_is_consistent_and_resets_are_spread() -> None:

@@ -133,7 +133,7 @@ def test_sentence_on_where_it_did_not_help() -> None:
     sentence = where_it_did_not_help(comparison).replace(THIN, " ")
     assert sentence == (
         "Fine-tuning is shown to help in 1 of 2 groups of cases. "
-        "It is not shown to help in joint friction (50 % to 50 %, undecided)."
+        "It is not shown to help in object friction (50 % to 50 %, undecided)."
     )
 
 

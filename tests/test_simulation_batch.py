@@ -29,7 +29,7 @@ def controls(count: int, steps: int = STEPS) -> np.ndarray:
 
 
 def play(states: np.ndarray, targets: np.ndarray, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """(T, B, S) states and (T, B, L, 7) contacts."""
+    """(T, B, S) states and (T, B, L, 8) contacts."""
     worlds = Worlds(SCENE, len(states), threads)
     worlds.place(np.arange(len(states)), states)
     seen = []
@@ -86,7 +86,7 @@ def test_order_does_not_matter(together: tuple[np.ndarray, np.ndarray]) -> None:
 def test_placing_again_leaves_no_trace(together: tuple[np.ndarray, np.ndarray]) -> None:
     worlds = Worlds(SCENE, 2, 1)
     worlds.place(np.arange(2), starts(2))
-    worlds.variation.set(np.arange(2), np.full((2, 3), 0.3))
+    worlds.variation.set(np.arange(2), np.full((2, 4), 0.3))
     for target in controls(2):
         worlds.ctrl[:] = target
         worlds.push[:] = 50.0
@@ -95,7 +95,7 @@ def test_placing_again_leaves_no_trace(together: tuple[np.ndarray, np.ndarray]) 
     moving = worlds.states()[1]
     worlds.place(np.array([0]), starts(6)[[0]])
     np.testing.assert_array_equal(worlds.states()[1], moving)
-    np.testing.assert_array_equal(worlds.variation.factors, [[1, 1, 1], [0.3, 0.3, 0.3]])
+    np.testing.assert_array_equal(worlds.variation.factors, [[1] * 4, [0.3] * 4])
     for t, target in enumerate(controls(6)):
         worlds.ctrl[0] = target[0]
         worlds.step()
@@ -114,7 +114,7 @@ def test_states_are_what_was_placed() -> None:
 def test_restoring_continues_to_the_bit() -> None:
     worlds, targets = Worlds(SCENE, 3, 1), controls(3)
     worlds.place(np.arange(3), starts(3))
-    worlds.variation.set(np.array([0, 2]), np.array([[0.2, 1.5, 0.7], [1.0, 2.0, 1.0]]))
+    worlds.variation.set(np.array([0, 2]), np.array([[0.2, 1.5, 0.7, 1.3], [1.0, 2.0, 1.0, 1.0]]))
     worlds.push[0] = (5.0, -3.0, 1.0)
     for target in targets[:20]:
         worlds.ctrl[:] = target

@@ -21,13 +21,15 @@ STEPS = 40
 FIRST = TASK.judge.stable_steps
 
 PUSH = Disturbance("push", 3.0, (0.6, 0.0, -0.8), delay=4, duration=10)
+DROP = Disturbance("drop", 0.12, delay=3, duration=12)
 SLIP = Disturbance("slip", 0.1, delay=2, duration=15)
 POSE = Disturbance("pose_error", 0.03, (0.0, 1.0, 0.0), delay=1, duration=20)
 FRICTION = Disturbance("friction", 1.7)
+MASS = Disturbance("mass", 1.4)
 ACTUATOR = Disturbance("actuator", 0.7)
 LATENCY = Disturbance("latency", 3)
 NOISE = Disturbance("sensor_noise", 0.05)
-ALL = (PUSH, SLIP, POSE, FRICTION, ACTUATOR, LATENCY, NOISE)
+ALL = (PUSH, DROP, SLIP, POSE, FRICTION, MASS, ACTUATOR, LATENCY, NOISE)
 
 
 def begin(disturbances: Sequence[Disturbance], state: np.ndarray = GRASP_STATE) -> Environment:
@@ -72,7 +74,7 @@ def test_every_kind_has_a_unit_and_limits() -> None:
     for kind, span in TASK.disturbances.items():
         low, high = LIMITS[kind]
         assert low <= span.low <= span.high <= high
-        assert (span.duration > 0) == (kind in EVENTS)
+        assert (span.duration > 0) == (kind in EVENTS and kind != "drop"), "a drop's magnitude is its duration"
 
 
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.kind)
@@ -87,7 +89,7 @@ def test_the_other_worlds_feel_nothing(one: Disturbance) -> None:
     assert moved == (one.kind != "sensor_noise"), "noise is in the eye alone"
 
 
-@pytest.mark.parametrize("one", [PUSH, SLIP, POSE], ids=lambda one: one.kind)
+@pytest.mark.parametrize("one", [PUSH, DROP, SLIP, POSE], ids=lambda one: one.kind)
 def test_events_wait_for_contact(one: Disturbance) -> None:
     far, near = begin([one], FAR), begin([one])
     undisturbed = begin([NONE], FAR)
@@ -99,7 +101,7 @@ def test_events_wait_for_contact(one: Disturbance) -> None:
     assert near.disturbances.watched_from.tolist() == [FIRST + one.delay]
 
 
-@pytest.mark.parametrize("one", [NONE, FRICTION, ACTUATOR, LATENCY, NOISE], ids=lambda one: one.kind)
+@pytest.mark.parametrize("one", [NONE, FRICTION, MASS, ACTUATOR, LATENCY, NOISE], ids=lambda one: one.kind)
 def test_quiet_kinds_act_from_the_beginning(one: Disturbance) -> None:
     environment = begin([one], FAR)
     assert environment.disturbances.began.tolist() == [-1 if one is NONE else 0]
@@ -130,6 +132,29 @@ def test_push_delivers_its_impulse() -> None:
     np.testing.assert_allclose(states, serial(prepare), atol=1e-9)
 
 
+def test_drop_opens_the_fingers_for_a_while() -> None:
+    environment = begin([DROP])
+    states, targets, active = [], [], []
+    for t in range(STEPS):
+        active.append(environment.disturbances.active(np.array([t]))[0, KINDS.index("drop")])
+        states.append(grip(environment)[0])
+        targets.append(environment.worlds.ctrl[0].copy())
+    first = FIRST + DROP.delay
+    opened = range(first, first + DROP.duration)
+    assert np.flatnonzero(active).tolist() == list(opened)
+    fingers = [SCENE.model.actuator(name).id for name in SCENE.released]
+    meant: list[np.ndarray] = []
+
+    def prepare(model: mujoco.MjModel, data: mujoco.MjData, t: int) -> None:
+        meant.append(data.ctrl.copy())
+        if t in opened:
+            data.ctrl[fingers] = list(SCENE.released.values())
+
+    np.testing.assert_array_equal(states, serial(prepare))
+    steps, actuators = np.nonzero(np.array(targets) != meant)
+    assert (set(steps), set(actuators)) == (set(opened), set(fingers))
+
+
 def test_slip_lowers_friction_for_a_while() -> None:
     environment = begin([SLIP])
     states, factors = [], []
@@ -138,7 +163,7 @@ def test_slip_lowers_friction_for_a_while() -> None:
         factors.append(environment.worlds.variation.factors[0].copy())
     first = FIRST + SLIP.delay
     expected = [SLIP.magnitude if first <= t < first + SLIP.duration else 1.0 for t in range(STEPS)]
-    np.testing.assert_array_equal(np.array(factors), [[factor, 1.0, 1.0] for factor in expected])
+    np.testing.assert_array_equal(np.array(factors), [[factor, 1.0, 1.0, 1.0] for factor in expected])
     nominal = SCENE.model.geom_friction.copy()
     geoms = list(SCENE.hand_geoms + SCENE.object_geoms)
     assert len(geoms) > 15
@@ -157,9 +182,7 @@ def test_pose_error_moves_the_fixture_by_its_magnitude() -> None:
     steps = np.diff(np.concatenate([np.zeros((1, 3)), moved]), axis=0)
     each = np.multiply(POSE.direction, POSE.magnitude / POSE.duration)
     np.testing.assert_allclose(steps[first : first + POSE.duration], np.tile(each, (POSE.duration, 1)), atol=1e-12)
-    np.testing.assert_allclose(
-        moved[first + POSE.duration :], [np.multiply(POSE.direction, POSE.magnitude)] * 14, atol=1e-12
-    )
+    np.testing.assert_allclose(moved[first + POSE.duration :], POSE.duration * np.array([each] * 14), atol=1e-12)
 
 
 def test_joint_friction() -> None:
@@ -170,6 +193,30 @@ def test_joint_friction() -> None:
             model.dof_frictionloss[dof] = SCENE.model.dof_frictionloss[dof] * FRICTION.magnitude
 
     np.testing.assert_array_equal(played(begin([FRICTION]))[:, 0], serial(prepare))
+
+
+def test_another_mass() -> None:
+    """Mass, inertia, and what the engine derives from both: they follow it but for the joints' armature."""
+    model = make_spec().compile()
+    bodies = [model.body(name).id for name in SCENE.object_bodies]
+    own = np.isin(model.dof_bodyid, bodies)
+    model.body_mass[bodies] *= MASS.magnitude
+    model.body_inertia[bodies] *= MASS.magnitude
+    mujoco.mj_setConst(model, mujoco.MjData(model))
+
+    def prepare(changed: mujoco.MjModel, data: mujoco.MjData, t: int) -> None:
+        if t > 0:
+            return
+        for name in ("body_mass", "body_inertia", "body_subtreemass"):
+            getattr(changed, name)[bodies] *= MASS.magnitude
+        changed.body_invweight0[bodies] /= MASS.magnitude
+        changed.dof_invweight0[own] /= MASS.magnitude
+        for name in ("body_mass", "body_inertia", "body_invweight0", "dof_invweight0"):
+            np.testing.assert_allclose(getattr(changed, name), getattr(model, name), rtol=0.02, err_msg=name)
+
+    states = played(begin([MASS]))[:, 0]
+    np.testing.assert_allclose(states, serial(prepare), rtol=1e-9, atol=1e-9)
+    assert np.abs(states - played(begin([NONE]))[:, 0]).max() > 1e-2
 
 
 def test_weak_actuators() -> None:

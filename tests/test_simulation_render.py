@@ -10,6 +10,7 @@ import pytest
 
 from regrasp.errors import InputError
 from regrasp.simulation.render import BACKGROUND, Camera, render_states
+from regrasp.tasks import TASKS
 
 SCENE = """
 <mujoco>
@@ -68,6 +69,20 @@ def test_model_is_not_changed_and_pictures_repeat(model: mujoco.MjModel) -> None
     assert np.array_equal(model.geom_rgba, before)
 
 
+def test_a_turned_fixture_is_drawn_turned(model: mujoco.MjModel) -> None:
+    upright = np.array([[0.0, 0.0, 0.0, 0.0, 0.5]])
+    half = np.sqrt(0.5)
+    quaternions = [(1.0, 0.0, 0.0, 0.0), (half, half, 0.0, 0.0), (np.cos(0.4), 0.0, np.sin(0.4), 0.0)]
+    straight, quarter, tilted = (
+        render_states(model, np.concatenate([upright, [quaternion]], axis=1), FRONT)[0] for quaternion in quaternions
+    )
+    assert np.array_equal(straight, render_states(model, upright, FRONT)[0])
+    assert center(quarter, 2) == center(straight, 2)  # a cube
+    assert (tilted != straight).any()
+    width = [np.ptp(np.nonzero((picture[..., 2] > 150) & (picture[..., 0] < 60))[1]) for picture in (straight, tilted)]
+    assert width[1] > 1.2 * width[0]
+
+
 def test_no_states_make_no_pictures(model: mujoco.MjModel) -> None:
     assert render_states(model, np.zeros((0, 5)), FRONT, 64, 48).shape == (0, 48, 64, 3)
 
@@ -83,10 +98,10 @@ def test_picture_larger_than_the_buffer_is_refused(model: mujoco.MjModel) -> Non
 
 
 def test_door_camera_looks_at_the_door_from_the_hands_side() -> None:
-    azimuth = np.radians(TASK.camera.azimuth)
-    eye_y = TASK.camera.lookat[1] - TASK.camera.distance * np.sin(azimuth) * np.cos(np.radians(TASK.camera.elevation))
-    assert eye_y < -0.7  # the forearm's mount
-    assert TASK.camera.elevation < 0
+    camera = TASKS["adroit-door"].camera
+    azimuth, elevation = np.radians((camera.azimuth, camera.elevation))
+    assert camera.lookat[1] - camera.distance * np.sin(azimuth) * np.cos(elevation) < -0.7  # the forearm's mount
+    assert elevation < 0
 
 
 CHILD = """

@@ -14,19 +14,25 @@ from tyro.extras import SubcommandApp
 from regrasp.cli.bench import simulation
 from regrasp.cli.compare import compare
 from regrasp.cli.demos import info as demos_info
-from regrasp.cli.demos import record
+from regrasp.cli.demos_record import record
+from regrasp.cli.demos_show import show as demos_show
 from regrasp.cli.evaluate import evaluate
 from regrasp.cli.gate import gate
 from regrasp.cli.panel import info as panel_info
 from regrasp.cli.panel import make
 from regrasp.cli.report import report
 from regrasp.cli.run import run
+from regrasp.cli.show import tasks
 from regrasp.errors import InputError
 
 Commands = dict[str, Callable[..., None]]
 COMMANDS: Commands = {"run": run, "gate": gate, "evaluate": evaluate, "compare": compare, "report": report}
 GROUPS: dict[str, tuple[str, Commands]] = {
-    "demos": ("Look into a demonstration file (info), or record one (record).", {"info": demos_info, "record": record}),
+    "demos": (
+        "Look into a demonstration file (info), draw it (show), or record one (record).",
+        {"info": demos_info, "show": demos_show, "record": record},
+    ),
+    "show": ("Draw what there is: every task and its objects (tasks).", {"tasks": tasks}),
     "panel": ("Look into a panel file (info), or make one (make).", {"info": panel_info, "make": make}),
     "bench": ("Measure how fast this machine simulates (simulation).", {"simulation": simulation}),
 }

@@ -26,7 +26,7 @@ def simulation(
     alike; a ratio is the median over the rounds.
 
     Args:
-        task: name of the task.
+        task: name of the task, or its Python file, as my_task.py.
         worlds: worlds side by side, in the full step and in the bare engine.
         seconds: about how long each of the three is measured.
         threads: engine threads; 0 uses every core.
@@ -51,7 +51,7 @@ def simulation(
             rates.append(measured)
             bar.update(work, advance=1, total=total)
     data = {
-        "task": task,
+        "task": found.name,
         "worlds": worlds,
         "threads": threads,
         "gymnasium_worlds": processes,

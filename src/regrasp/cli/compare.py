@@ -1,7 +1,7 @@
 """`regrasp compare`: two checkpoints, case by case on one panel."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.table import Table
 from tyro.conf import Positional
@@ -16,7 +16,14 @@ SHOWN = 40
 """Case numbers printed before the rest is counted."""
 
 
-def compare(a: Positional[Path], b: Positional[Path], panel: Path | None = None, json: bool = False) -> None:
+def compare(
+    a: Positional[Path],
+    b: Positional[Path],
+    panel: Path | None = None,
+    objects: Literal["all", "train", "held_out"] = "all",
+    task: str | None = None,
+    json: bool = False,
+) -> None:
     """Compare two checkpoints on one panel: what improved, what regressed, what is undecided.
 
     Both must have been judged on the panel (by regrasp evaluate, or by the run itself). The test is McNemar's exact
@@ -26,21 +33,26 @@ def compare(a: Positional[Path], b: Positional[Path], panel: Path | None = None,
         a: folder of the checkpoint to compare with, as runs/door/checkpoints/bc.
         b: folder of the checkpoint in question, as runs/door/checkpoints/rl.
         panel: panel file, if both were judged on several; without it, one that both have in common.
+        objects: compare the cases with all objects, with those that learning saw, or with those that it never saw.
+        task: the task, if it is not built in: its Python file, as my_task.py.
         json: print one JSON object instead of tables.
     """
-    from regrasp.cli.judging import open_checkpoint, stored_trials
+    from regrasp.cli.judging import facts_of, open_checkpoint, stored_trials
     from regrasp.panel.comparison import compare as compare_trials
 
-    first, second = open_checkpoint(a), open_checkpoint(b)
+    first, second = open_checkpoint(a, task), open_checkpoint(b, task)
     if first.task.name != second.task.name:
         raise InputError(b, "task", second.task.name, f"{first.task.name}, the task of {a}")
+    facts = facts_of(first.task)
+    if objects == "held_out" and not facts.held_out:
+        raise InputError("--objects", "", objects, f"all or train ({first.task.name} has no held-out objects)")
     digest = _common_panel(first, second, panel)
     rows = stored_trials(first, digest), stored_trials(second, digest)
     cases = [{row.case for row in own} for own in rows]
     for one, missing in ((first, cases[1] - cases[0]), (second, cases[0] - cases[1])):
         if missing:
             raise _unjudged(one, f"{len(missing)} cases of panel {digest[:12]} not judged yet", panel)
-    found = compare_trials(*rows, first.task.judge.primary, digest, digest).to_json()
+    found = compare_trials(*rows, first.task.judge.primary, digest, digest, facts=facts, objects=objects).to_json()
     emit(found, json, *_shown(str(a), str(b), found))
 
 
@@ -78,10 +90,11 @@ def _unjudged(checkpoint: "Checkpoint", found: str, panel: Path | None) -> Input
 
 
 def _shown(a: str, b: str, found: dict[str, Any]) -> list[str | Table]:
-    from regrasp.report.wording import counted, difference_of, kind, listed, outcome, p_value
+    from regrasp.report.wording import counted, difference_of, kind, listed, outcome, p_value, recovered, split
 
     old, new = (counted(_rate(found[side]["primary"])) for side in "ab")
-    subject = f"{outcome(found['primary'])} on the {found['n']} cases of panel {found['panel'][:12]}"
+    which = "" if found["objects"] == "all" else f" with {split(found['objects'])}"
+    subject = f"{outcome(found['primary'])} on the {found['n']} cases{which} of panel {found['panel'][:12]}"
     change = f"from {old} to {new} ({difference_of(found['difference'])}, {p_value(found['p'])})"
     verdict = f"Undecided: {b} is not shown to differ from {a} in {subject}: {change}."
     if found["verdict"] != "undecided":
@@ -89,7 +102,9 @@ def _shown(a: str, b: str, found: dict[str, Any]) -> list[str | Table]:
     kinds = [kind(name) for name in found["did_not_help"]]
     helped = f"Not shown to be better: {listed(kinds)}." if kinds else "Shown to be better in every group of cases."
     lists = [_cases("that only A could do", found["broken"]), _cases("that only B can do", found["gained"])]
-    return [verdict, _strata_table(found), helped, *lists]
+    recovery = [recovered(found["recovery"], "B", "A")] if found["recovery"] else []
+    splits = [_split_table(found)] if found["by_split"] else []
+    return [verdict, *recovery, *splits, _strata_table(found), helped, *lists]
 
 
 def _rate(data: dict[str, Any]) -> Any:
@@ -98,18 +113,57 @@ def _rate(data: dict[str, Any]) -> Any:
     return Rate(**data)
 
 
-def _strata_table(found: dict[str, Any]) -> Table:
-    from regrasp.report.wording import kind, outcome, p_value, points
+def _split_table(found: dict[str, Any]) -> Table:
+    from regrasp.report.wording import outcome, split
 
-    rows = []
+    rows: list[list[str]] = []
+    for name, part in found["by_split"].items():
+        rows += _stratum_rows(f"{split(name)}\n{part['n']} cases", part, part["p"])
+        if part["recovery"]:
+            rows += _recovery_rows(part["recovery"], "dropped" in part["a"])
+    return table("By objects, over 95 % intervals", _columns("objects", outcome(found["primary"]), found), rows)
+
+
+def _strata_table(found: dict[str, Any]) -> Table:
+    from regrasp.report.wording import kind, kind_cell, outcome
+
+    rows: list[list[str]] = []
     for name, stratum in found["strata"].items():
-        change = stratum["difference"]
-        span = f"{points(change['difference'])}\n{points(change['low'])} to {points(change['high'])}"
-        for side, last in (("a", ["", ""]), ("b", [span, f"{stratum['verdict']}\n{p_value(stratum['p_corrected'])}"])):
-            rates = [rate_cell(stratum[side][rate]) for rate in ("primary", "loss", "recovery")]
-            rows.append([kind(name) if side == "a" else "", side.upper(), *rates, *last])
-    columns = ["cases", "", outcome(found["primary"]), "loss", "recovery", "B − A [points]", "B is"]
-    return table("By disturbance, over 95 % intervals", columns, rows)
+        head = kind_cell(kind(name), stratum["unrealistic"], stratum["n"])
+        rows += _stratum_rows(head, stratum, stratum["p_corrected"])
+    return table("By disturbance, over 95 % intervals", _columns("cases", outcome(found["primary"]), found), rows)
+
+
+def _columns(first: str, primary: str, found: dict[str, Any]) -> list[str]:
+    drops = ["dropped"] if "dropped" in found["a"] else []
+    return [first, "", primary, "loss", "recovery", *drops, "B − A [points]", "B is"]
+
+
+def _stratum_rows(head: str, stratum: dict[str, Any], p: float) -> list[list[str]]:
+    """A's line and B's, the change at the end of the second."""
+    return [
+        [head if side == "a" else "", side.upper(), *map(rate_cell, stratum[side].values()), *last]
+        for side, last in (("a", ["", ""]), ("b", _change(stratum, p)))
+    ]
+
+
+def _recovery_rows(change: dict[str, Any], drops: bool) -> list[list[str]]:
+    """The change of recovery after the losses under disturbances, in one line; the rates stand above it."""
+    counts = f"{_short(change['a'])} → {_short(change['b'])}"
+    last = _change(change, change["p"])
+    return [["after losses under disturbances", "A → B", "", "", counts, *([""] if drops else []), *last]]
+
+
+def _short(rate: dict[str, Any]) -> str:
+    return f"{rate['count']}/{rate['n']}"
+
+
+def _change(change: dict[str, Any], p: float) -> list[str]:
+    from regrasp.report.wording import p_value, points
+
+    gain = change["difference"]
+    span = f"{points(gain['difference'])}\n{points(gain['low'])} to {points(gain['high'])}"
+    return [span, f"{change['verdict']}\n{p_value(p)}"]
 
 
 def _cases(which: str, numbers: list[int]) -> str:

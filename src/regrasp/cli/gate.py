@@ -15,6 +15,7 @@ def gate(
     contact_entry_rate: float | None = None,
     trials: Path | None = None,
     panel: Path | None = None,
+    task: str | None = None,
     success_threshold: float | None = 0.7,
     contact_entry_threshold: float | None = 0.8,
     decided_on: Literal["lower_bound", "rate"] = "lower_bound",
@@ -30,6 +31,7 @@ def gate(
         contact_entry_rate: share of its trials that reach stable contact, between 0 and 1.
         trials: instead of the two rates, a checkpoint folder: decide on its stored undisturbed trials.
         panel: the panel file whose trials count; without it, the run's own panel.
+        task: with --trials, the task, if it is not built in: its Python file, as my_task.py.
         success_threshold: what success must exceed; None does not ask for success.
         contact_entry_threshold: what contact entry must exceed; None does not ask for contact entry.
         decided_on: with --trials, what must exceed the thresholds: rates, or lower ends of their 95 % intervals.
@@ -42,7 +44,7 @@ def gate(
     if trials is not None:
         if numbers != (None, None):
             raise InputError("gate", "--trials", "rates beside it", "either trials or the two rates")
-        decision = _decide_on_stored(trials, panel, config)
+        decision = _decide_on_stored(trials, panel, task, config)
         emit(decision.to_json(), json, _sentence(decision))
         return
     if bc_success is None or contact_entry_rate is None:
@@ -54,12 +56,12 @@ def gate(
     emit(decided.to_json(), True)
 
 
-def _decide_on_stored(folder: Path, panel: Path | None, config: "GateConfig") -> "MeasuredDecision":
+def _decide_on_stored(folder: Path, panel: Path | None, task: str | None, config: "GateConfig") -> "MeasuredDecision":
     from regrasp.cli.judging import open_checkpoint, stored_panels, stored_trials
     from regrasp.curriculum.gate import decide_on_trials
     from regrasp.panel.cases import read_panel
 
-    checkpoint = open_checkpoint(folder)
+    checkpoint = open_checkpoint(folder, task)
     known = stored_panels(checkpoint)
     digest = read_panel(panel).digest if panel else next(iter(known), "")
     if digest not in known:

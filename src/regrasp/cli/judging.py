@@ -9,14 +9,15 @@ from rich.console import Console
 
 from regrasp.cli.output import progress
 from regrasp.errors import InputError
+from regrasp.judges.judge import never
 from regrasp.panel.cases import Case, Panel
 from regrasp.panel.evaluation import evaluate
-from regrasp.panel.statistics import summarise, violations
+from regrasp.panel.statistics import Facts, summarise, violations
 from regrasp.policies.checkpoint import Manifest, load_checkpoint, require_interface
 from regrasp.policies.policy import Policy
 from regrasp.store.database import Database
 from regrasp.store.run_folder import RunFolder
-from regrasp.tasks import find_task
+from regrasp.tasks import stored_task
 from regrasp.tasks.task import Task
 from regrasp.trial import Trial
 
@@ -31,12 +32,17 @@ class Checkpoint:
     run: RunFolder | None
 
 
-def open_checkpoint(folder: Path) -> Checkpoint:
-    """Read a checkpoint and refuse it unless its task and action interface are those of today."""
+def open_checkpoint(folder: Path, task: Task | str | None = None) -> Checkpoint:
+    """Read a checkpoint and refuse it unless its task and action interface are those of today.
+
+    Args:
+        folder: of the checkpoint.
+        task: its task, or what `--task` says; needed if the task is not built in.
+    """
     policy, manifest = load_checkpoint(folder)
-    task = find_task(manifest.spec.task, f"{folder}: task")
-    require_interface(manifest, task)
-    return Checkpoint(policy, manifest, task, _run_of(folder))
+    found = stored_task(manifest.spec.task, task, f"{folder}: task")
+    require_interface(manifest, found)
+    return Checkpoint(policy, manifest, found, _run_of(folder))
 
 
 def _run_of(folder: Path) -> RunFolder | None:
@@ -47,19 +53,18 @@ def _run_of(folder: Path) -> RunFolder | None:
 
 
 def judge_checkpoint(
-    folder: Path, panel: Panel, threads: int, store: Database | None, console: Console, again: bool = False
+    checkpoint: Checkpoint, panel: Panel, threads: int, store: Database | None, console: Console, again: bool = False
 ) -> dict[str, Any]:
-    """Judge the checkpoint in `folder` on a panel; gives the object that `evaluate --json` prints.
+    """Judge a checkpoint on a panel; gives the object that `evaluate --json` prints.
 
     Args:
-        folder: of the checkpoint.
+        checkpoint: as `open_checkpoint` read it.
         panel: its cases, all of them.
         threads: of the engine, 0 for every core.
         store: where known rows are taken from and new ones kept, if anywhere.
         console: where progress is shown.
         again: make every row anew; a row that differs from the stored one is refused.
     """
-    checkpoint = open_checkpoint(folder)
     panel.require(checkpoint.task, f"panel {panel.digest[:12]}")
     digest = checkpoint.manifest.digest
     rows = {} if again or store is None else {row.case: row for row in store.trials(digest, panel.digest)}
@@ -68,11 +73,18 @@ def judge_checkpoint(
     return result(checkpoint, panel, [rows[case.number] for case in panel.cases])
 
 
+def facts_of(task: Task) -> Facts:
+    """What of a task is needed to count its trials."""
+    drops = task.judge.dropped is not never
+    spans = {kind: span.envelope or (span.low, span.high) for kind, span in task.disturbances.items()}
+    return Facts(task.held_out, task.horizon if drops else None, spans)
+
+
 def result(checkpoint: Checkpoint, panel: Panel, trials: Sequence[Trial]) -> dict[str, Any]:
-    """The object that `evaluate --json` prints: digests, then every rate over all trials and by disturbance."""
+    """The object that `evaluate --json` prints: digests, then every rate over all trials, by kind and split."""
     head = {"panel": panel.digest, "checkpoint": checkpoint.manifest.digest, "trials": len(trials)}
     own = {"primary": checkpoint.task.judge.primary, "violations": violations(trials)}
-    return head | own | summarise(trials)
+    return head | own | summarise(trials, facts_of(checkpoint.task))
 
 
 def _play(

@@ -10,7 +10,10 @@ from regrasp.cli.output import emit, require_writable, table
 from regrasp.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from regrasp.panel.cases import Panel
+    from regrasp.tasks.task import Task
 
 
 def make(
@@ -23,7 +26,7 @@ def make(
 
     Args:
         out: the panel file to write, as panels/adroit-door.json.
-        task: name of the task.
+        task: name of the task, or its Python file, as my_task.py.
         undisturbed: number of cases without a disturbance.
         per_kind: number of cases with each kind of disturbance that the task knows.
         seed: of the draws.
@@ -43,45 +46,79 @@ def make(
     counts = {"none": undisturbed, **dict.fromkeys(found.disturbances, per_kind)}
     panel = make_panel(found, draw_cases(found, counts, seed, "panel", SPLITS))
     write_panel(panel, out)
-    _emit(out, panel, "", json)
+    _emit(out, panel, found, "", json)
 
 
-def info(file: Positional[Path], json: bool = False) -> None:
+def info(file: Positional[Path], task: str | None = None, json: bool = False) -> None:
     """Show what a panel file holds, and whether it fits its task as it is today.
+
+    For each kind of disturbance: the magnitudes drawn, the envelope that a bench would see and its reason, and how many
+    cases lie outside it.
 
     Args:
         file: the panel file.
+        task: the task, if it is not built in: its Python file, as my_task.py.
         json: print one JSON object instead of a table.
     """
     from regrasp.panel.cases import read_panel
-    from regrasp.tasks import find_task
+    from regrasp.tasks import stored_task
 
     panel = read_panel(file)
-    misfit = ""
+    found, misfit = None, ""
     try:
-        panel.require(find_task(panel.task, f"{file}: task"), str(file))
+        found = stored_task(panel.task, task, f"{file}: task")
+        panel.require(found, str(file))
     except InputError as error:
         misfit = str(error)
-    _emit(file, panel, misfit, json)
+    _emit(file, panel, found, misfit, json)
 
 
-def _emit(file: Path, panel: "Panel", misfit: str, json: bool) -> None:
-    from regrasp.simulation.disturbance import UNITS
-
+def _emit(file: Path, panel: "Panel", task: "Task | None", misfit: str, json: bool) -> None:
     kinds = Counter(case.disturbance.kind for case in panel.cases)
-    sizes = {kind: [c.disturbance.magnitude for c in panel.cases if c.disturbance.kind == kind] for kind in kinds}
     data: dict[str, Any] = {"file": str(file), "panel": panel.digest, "task": panel.task, "cases": len(panel.cases)}
     data |= {"horizon": panel.horizon, "judge": panel.judge, "interface": panel.interface, "scene": panel.scene}
     data |= {"fits": not misfit, "misfit": misfit, "by_disturbance": dict(kinds)}
-    data["magnitudes"] = {
-        kind: {"low": min(size), "high": max(size), "unit": UNITS[kind]} for kind, size in sizes.items()
-    }
-    rows = [
-        [kind, str(count), f"{min(sizes[kind]):.3g} to {max(sizes[kind]):.3g} {UNITS[kind]}" if kind != "none" else "–"]
-        for kind, count in kinds.items()
-    ]
+    data["magnitudes"] = {kind: _sizes(panel, kind, task) for kind in kinds}
+    if task is not None and task.held_out:
+        held_out = sum(case.object in task.held_out for case in panel.cases)
+        data["objects"] = {"train": len(panel.cases) - held_out, "held_out": held_out}
     title = (
         f"{file}: {len(panel.cases)} cases of {panel.task}, {panel.horizon} control steps each, panel {panel.digest}"
     )
     fits = f"It cannot be used today: {misfit}" if misfit else "It fits the task as it is today."
-    emit(data, json, title, table("Cases", ["disturbance", "cases", "magnitude"], rows), fits)
+    emit(data, json, title, *_shown(data), fits)
+
+
+def _sizes(panel: "Panel", kind: str, task: "Task | None") -> dict[str, Any]:
+    """Magnitudes of a kind's cases; with a task that knows the kind, what of them a bench would see, and why."""
+    from regrasp.simulation.disturbance import UNITS
+
+    drawn = [case.disturbance for case in panel.cases if case.disturbance.kind == kind]
+    sizes = [one.magnitude for one in drawn]
+    data: dict[str, Any] = {"low": min(sizes), "high": max(sizes), "unit": UNITS[kind]}
+    if task is None or kind == "none":
+        return data
+    span = task.disturbances.get(kind)
+    envelope = (span.envelope or (span.low, span.high)) if span else None
+    data |= {"envelope": envelope, "reason": span.reason if span else ""}
+    return data | {"unrealistic": sum(not task.realistic(one) for one in drawn)}
+
+
+def _shown(data: dict[str, Any]) -> "list[str | Table]":
+    from regrasp.report.wording import kind_cell
+
+    rows, reasons = [], []
+    for kind, count in data["by_disturbance"].items():
+        size = data["magnitudes"][kind]
+        drawn = f"{size['low']:.3g} to {size['high']:.3g} {size['unit']}" if kind != "none" else "–"
+        seen = size.get("envelope")
+        shown = f"{seen[0]:.3g} to {seen[1]:.3g} {size['unit']}" if seen else "–"
+        rows.append([kind_cell(kind, size.get("unrealistic", 0), count), str(count), drawn, shown])
+        reasons += [f"  {kind}: {size['reason']}"] if size.get("reason") else []
+    parts: list[str | Table] = [table("Cases", ["disturbance", "cases", "magnitude", "envelope"], rows)]
+    if reasons:
+        parts.append("\n".join(["Why a bench would see these:", *reasons]))
+    if "objects" in data:
+        split = data["objects"]
+        parts.append(f"{split['train']} cases with training objects, {split['held_out']} with held-out objects.")
+    return parts

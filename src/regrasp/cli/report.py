@@ -11,54 +11,62 @@ from regrasp.errors import InputError
 
 if TYPE_CHECKING:
     from regrasp.panel.cases import Panel
-    from regrasp.report.record import GateRecord, Judged, RunRecord, Strip
+    from regrasp.report.record import Alone, GateRecord, Judged, RunRecord, Strip
     from regrasp.store.database import Database
     from regrasp.store.run_folder import RunFolder
     from regrasp.tasks.task import Task
 
 
-def report(run: Positional[Path], out: Path | None = None, json: bool = False) -> None:
+def report(run: Positional[Path], out: Path | None = None, task: str | None = None, json: bool = False) -> None:
     """Write a run as one self-contained HTML page, readable on a phone and without a network.
 
-    The page has the verdict in one sentence, contact entry and recovery before and after, success under every
-    disturbance, learning curves, contact over time, pictures of a recovered and of a failed trial, and how to make the
-    run again.
+    The page says first what the run showed and whether its demonstrations pay, which takes the same fine-tuning without
+    them (regrasp run CURRICULUM --out RUN --without-demos). Then it has contact entry and recovery before and
+    after, on training and on held-out objects, success under every disturbance, learning curves, contact over time,
+    pictures of a recovered and of a failed trial, and how to make the run again.
 
     Args:
         run: the run folder, as runs/door.
         out: the page to write; without it, report.html in the run folder.
+        task: the task, if it is not built in: its Python file, as my_task.py.
         json: print one JSON object instead of a sentence.
     """
     from regrasp.panel.cases import read_panel
     from regrasp.report.page import write_page
+    from regrasp.report.verdict import verdict
+    from regrasp.report.without import paying_data, paying_lines
     from regrasp.store.database import Database
     from regrasp.store.run_folder import RunFolder
-    from regrasp.tasks import find_task
+    from regrasp.tasks import stored_task
 
     folder = RunFolder(run)
     resolved = folder.resolved()
-    task = find_task(resolved["curriculum"]["task"], str(run))
+    found = stored_task(resolved["curriculum"]["task"], task, f"{run}: task")
     panel = read_panel(folder.path / "panel.json")
     with Database(folder.database) as store:
-        record = _record(folder, resolved, task, panel, store)
+        record = _record(folder, resolved, found, panel, store)
     page = out or folder.report
     size = write_page(record, page)
-    data = {"report": str(page), "bytes": size, "pictures": len(record.strips)}
-    emit(data, json, f"{page} ({size / 1e6:.2f} MB)")
+    data: dict[str, Any] = {"verdict": verdict(record).sentence, "demonstrations_pay": paying_data(record)}
+    data |= {"report": str(page), "bytes": size, "pictures": len(record.strips)}
+    emit(data, json, verdict(record).sentence, *paying_lines(record), f"{page} ({size / 1e6:.2f} MB)")
 
 
 def _record(
     folder: "RunFolder", resolved: dict[str, Any], task: "Task", panel: "Panel", store: "Database"
 ) -> "RunRecord":
+    from regrasp.cli.judging import facts_of
     from regrasp.report.record import RunRecord
     from regrasp.simulation.disturbance import UNITS
     from regrasp.store.curves import read_curves
+    from regrasp.store.run_folder import WITHOUT_DEMOS, RunFolder
 
     cloned, tuned = (_judged(store, name, panel) for name in ("bc", "rl"))
     stopped = _read(folder.path / "stopped.json", {"reason": ""})["reason"]
     command = folder.path / "command.txt"
-    demonstrations = resolved["demonstrations"]["digest"]
     digests = {"panel": panel.digest, "judge": panel.judge, "action_interface": panel.interface, "scene": panel.scene}
+    if resolved["demonstrations"]:
+        digests["demonstrations"] = resolved["demonstrations"]["digest"]
     return RunRecord(
         run=folder.path.resolve().name,
         task=task.name,
@@ -72,7 +80,7 @@ def _record(
         stopped=stopped,
         progress=read_curves(folder.progress),
         wall_clock=store.wall(),
-        digests=digests | {"demonstrations": demonstrations},
+        digests=digests,
         versions=(folder.versions() or [{}])[-1],
         seed=resolved["seed"],
         command=command.read_text("utf-8").strip() if command.exists() else "",
@@ -81,7 +89,43 @@ def _record(
         units=UNITS,
         style_distance=_style_distance(cloned, tuned),
         strips=_strips(folder, task, panel, "rl" if tuned else "bc", tuned or cloned),
+        facts=facts_of(task),
+        demonstrated=bool(resolved["demonstrations"]),
+        alone=_alone(RunFolder(folder.path / WITHOUT_DEMOS), resolved, tuned, task, panel),
     )
+
+
+def _alone(
+    folder: "RunFolder", resolved: dict[str, Any], tuned: "Judged | None", task: "Task", panel: "Panel"
+) -> "Alone | None":
+    """The same fine-tuning without demonstrations, if it lies in the run."""
+    from regrasp.report.record import Alone
+    from regrasp.store.curves import read_curves
+    from regrasp.store.database import Database
+
+    if not folder.database.exists():
+        return None
+    with Database(folder.database) as store:
+        own, wall = _judged(store, "rl", panel), store.wall()
+    return Alone(
+        progress=read_curves(folder.progress),
+        wall_clock=wall,
+        tuned=own,
+        comparison=_comparison(own, tuned, task, panel),
+        differs=_other_settings(resolved, folder.resolved()),
+    )
+
+
+def _other_settings(run: dict[str, Any], alone: dict[str, Any]) -> str:
+    """In what the two fine-tunings differ; cloning and gate play no part in the one without demonstrations."""
+    from regrasp.store.differences import differences
+
+    def part(of: dict[str, Any]) -> dict[str, Any]:
+        curriculum = {name: value for name, value in of["curriculum"].items() if name not in ("bc", "gate")}
+        return {"curriculum": curriculum, "seed": of["seed"], "panel": of["panel"]}
+
+    found = differences(part(run), part(alone))
+    return ", ".join(f"{one.place} {one.new} in place of {one.old}" for one in found[:3])
 
 
 def _judged(store: "Database", name: str, panel: "Panel") -> "Judged | None":
@@ -93,15 +137,17 @@ def _judged(store: "Database", name: str, panel: "Panel") -> "Judged | None":
     return Judged(digests[-1], tuple(rows)) if rows else None
 
 
-def _comparison(cloned: "Judged | None", tuned: "Judged | None", task: "Task", panel: "Panel") -> dict[str, Any] | None:
+def _comparison(before: "Judged | None", after: "Judged | None", task: "Task", panel: "Panel") -> dict[str, Any] | None:
+    from regrasp.cli.judging import facts_of
     from regrasp.panel.comparison import compare
 
-    if cloned is None or tuned is None:
+    if before is None or after is None:
         return None
-    if {row.case for row in cloned.trials} != {row.case for row in tuned.trials}:
+    if {row.case for row in before.trials} != {row.case for row in after.trials}:
         note("One of the two policies has not been judged on the whole panel, so the page does not compare them.")
         return None
-    return compare(cloned.trials, tuned.trials, task.judge.primary, panel.digest, panel.digest).to_json()
+    found = compare(before.trials, after.trials, task.judge.primary, panel.digest, panel.digest, facts=facts_of(task))
+    return found.to_json()
 
 
 def _gate(folder: "RunFolder") -> "GateRecord | None":
@@ -152,7 +198,7 @@ def _strips(
     if judged is None:
         return ()
     try:
-        return draw_strips(open_checkpoint(folder.checkpoint(name)).policy, task, panel, judged.trials)
+        return draw_strips(open_checkpoint(folder.checkpoint(name), task).policy, task, panel, judged.trials)
     except InputError as error:
         note(f"The page has no pictures: {error}")
         return ()

@@ -13,6 +13,7 @@ def run(
     curriculum: Positional[Path],
     out: Path,
     demos: Path | None = None,
+    task: str | None = None,
     seed: int | None = None,
     threads: int = 0,
     overrides: Annotated[UseAppendAction[tuple[str, ...]], arg(name="set", metavar="PHASE.KEY=VALUE")] = (),
@@ -29,6 +30,7 @@ def run(
         curriculum: curriculum file, as curricula/adroit-door.toml.
         out: the run folder, as runs/door; new, or that of an interrupted run.
         demos: demonstration file, in place of the curriculum's.
+        task: name of the task or its Python file, in place of the curriculum's.
         seed: of every random draw, in place of the curriculum's.
         threads: engine threads; 0 uses every core. The result is the same for any number.
         overrides: a setting to use in place of the file's, as rl.iterations=100; give it again for another setting.
@@ -38,7 +40,7 @@ def run(
     """
     from regrasp.cli.running import run_curriculum
 
-    found = run_curriculum(curriculum, out, demos, seed, threads, overrides, console(), without_demos)
+    found = run_curriculum(curriculum, out, demos, seed, threads, overrides, console(), without_demos, task)
     emit(found, json, *_shown(found))
 
 

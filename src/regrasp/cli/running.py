@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from regrasp.cli.judging import judge_checkpoint
+from regrasp.cli.judging import judge_checkpoint, open_checkpoint
 from regrasp.cli.output import progress as progress_bar
 from regrasp.curriculum.phases import Candidate, Event, GateDecided, Ingredients, Snapshot, Spent, Stopped, execute
 from regrasp.curriculum.schema import Curriculum, locate, read_curriculum
@@ -55,13 +55,14 @@ def run_curriculum(
     overrides: tuple[str, ...],
     console: Console,
     without_demos: bool = False,
+    task: str | None = None,
 ) -> dict[str, Any]:
     """Execute the curriculum in `file` in the run folder `out`; gives the object that `--json` prints."""
     if without_demos:
         if demos is not None:
             raise InputError("--without-demos", "", f"--demos {demos} beside it", "one of the two")
         out = out / WITHOUT_DEMOS
-    ready = _prepare(file, out, demos, seed, threads, overrides, without_demos)
+    ready = _prepare(file, out, demos, seed, threads, overrides, without_demos, task)
     begun = time.perf_counter()
     with ready.folder.lock():
         digest = ready.folder.claim(ready.resolved, {name: version(name) for name in PACKAGES})
@@ -86,11 +87,14 @@ def _prepare(
     threads: int,
     overrides: tuple[str, ...],
     without_demos: bool,
+    asked: str | None,
 ) -> Prepared:
     curriculum = read_curriculum(file, overrides)
     if seed is not None:
         curriculum = replace(curriculum, seed=seed)
-    task = find_task(curriculum.task, str(file))
+    task = _find_task(file, curriculum.task, asked)
+    # What the run keeps of it is the name that its checkpoints and its panel know.
+    curriculum = replace(curriculum, task=task.name)
     _check_names(file, "disturbances", curriculum.rl.disturbances, task.disturbances, curriculum.task)
     _check_names(file, "reward_terms", curriculum.rl.reward_terms, task.rewards, curriculum.task)
     panel_file = locate(file, curriculum.panel)
@@ -104,6 +108,13 @@ def _prepare(
         "panel": panel.digest,
     }
     return Prepared(curriculum, Ingredients(task, demonstrations, threads), panel, RunFolder(out), resolved)
+
+
+def _find_task(file: Path, named: str, asked: str | None) -> Task:
+    """The curriculum's task, whose file it names relative to itself, or the one that was asked for in its place."""
+    if asked is not None:
+        return find_task(asked)
+    return find_task(str(locate(file, named)) if named.endswith(".py") else named, f"{file}: task")
 
 
 def _read_demonstrations(file: Path, curriculum: Curriculum, demos: Path | None, task: Task) -> DemonstrationSet:
@@ -225,8 +236,8 @@ def _judge(ready: Prepared, store: Database, console: Console) -> dict[str, Any]
     for name in ("bc", "rl"):
         if name in made:
             begun = time.perf_counter()
-            folder = ready.folder.checkpoint(name)
-            results[name] = judge_checkpoint(folder, ready.panel, ready.given.threads, store, console)
+            checkpoint = open_checkpoint(ready.folder.checkpoint(name), ready.given.task)
+            results[name] = judge_checkpoint(checkpoint, ready.panel, ready.given.threads, store, console)
             store.record_wall("evaluation", time.perf_counter() - begun)
     return results
 

@@ -32,7 +32,7 @@ class Curriculum:
     """A curriculum, complete: every setting of every phase has its value.
 
     Attributes:
-        task: name of the task.
+        task: name of the task, or its Python file, relative to the curriculum file.
         panel: the panel file, relative to the curriculum file.
         gate: what the cloned policy must show.
         demonstrations: the demonstration file, relative to the curriculum file; None if the command names one.

@@ -2,6 +2,7 @@
 
 from regrasp.demonstrations.dataset import (
     DemonstrationSet,
+    accept,
     digest_episodes,
     read_demonstrations,
     start_states,
@@ -15,6 +16,7 @@ __all__ = [
     "DemonstrationSet",
     "Storage",
     "Summary",
+    "accept",
     "digest_episodes",
     "read_demonstrations",
     "start_states",

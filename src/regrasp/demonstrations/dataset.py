@@ -29,7 +29,8 @@ class DemonstrationSet:
         task: name of the task.
         interface_digest: of the action interface that the source states, or None if it states none.
         source: name of the file, without its folder.
-        digest: SHA-256 of every array and end flag; neither the file's name, format nor provenance is part of it.
+        digest: SHA-256 of every array, end flag and object; neither the file's name, format, marks nor provenance is
+            part of it.
         format: of the source, `dapg` or `robomimic`.
     """
 
@@ -47,10 +48,19 @@ def read_demonstrations(path: Path | str, task: "Task") -> DemonstrationSet:
     Raises:
         InputError: the file is damaged, or its episodes do not fit the task.
     """
+    return accept(path, read_contents(Path(path)), task)
+
+
+def accept(path: Path | str, contents: Contents, task: "Task") -> DemonstrationSet:
+    """What was read from a file, as demonstrations of a task.
+
+    Raises:
+        InputError: the episodes do not fit the task.
+    """
     path = Path(path)
-    contents = read_contents(path)
     _check_task(path, contents, task)
     for place, episode in zip(contents.places, contents.episodes, strict=True):
+        _check_object(path, place, episode, task)
         _check_widths(path, place, episode, task)
     return DemonstrationSet(
         episodes=contents.episodes,
@@ -67,7 +77,10 @@ def write_demonstrations(
 ) -> None:
     """Writes episodes of a task to regrasp's native file (robomimic layout), complete or not at all."""
     fields = {group: observation.fields for group, observation in task.observations.items()}
-    write_robomimic(Path(path), episodes, task.name, task.interface, fields, storage)
+    scene = task.scene
+    there = {"qpos": True, "qvel": True, "mocap_pos": scene.model.nmocap > 0, "mocap_quat": scene.fixture_turns}
+    layout = ", ".join(part for part, present in there.items() if present)
+    write_robomimic(Path(path), episodes, task.name, task.interface, fields, storage, layout)
 
 
 def transitions(demonstrations: DemonstrationSet) -> tuple[Tensor, Tensor]:
@@ -78,7 +91,7 @@ def transitions(demonstrations: DemonstrationSet) -> tuple[Tensor, Tensor]:
 
 
 def start_states(demonstrations: DemonstrationSet) -> NDArray[np.float64]:
-    """The state (E, S) that each episode began in, [qpos, qvel, mocap_pos]; episodes without one are left out."""
+    """The state (E, S) that each episode began in; episodes without one are left out."""
     starts = [episode.start for episode in demonstrations.episodes if episode.start is not None]
     if not starts:
         raise InputError(demonstrations.source, "", "no start state in any episode", "at least one to begin from")
@@ -86,13 +99,15 @@ def start_states(demonstrations: DemonstrationSet) -> NDArray[np.float64]:
 
 
 def digest_episodes(episodes: Iterable[Episode]) -> str:
-    """SHA-256 (hex) of what the episodes hold, provenance aside: equal digest, equal training data."""
+    """SHA-256 (hex) of what the episodes hold, marks and provenance aside: equal digest, equal training data."""
     content = hashlib.sha256()
     for episode in episodes:
         flags = [episode.terminated, episode.truncated, episode.terminal_observed]
         _feed(content, "flags", np.array(flags, dtype=np.uint8))
         for name in ("actions", "rewards", "states", "start", "contact_modes"):
             _feed(content, name, getattr(episode, name))
+        if episode.object:
+            content.update(json.dumps(["object", episode.object]).encode())
         for group in sorted(episode.observations):
             _feed(content, f"observations/{group}", episode.observations[group])
     return content.hexdigest()
@@ -119,6 +134,12 @@ def _check_task(path: Path, contents: Contents, task: "Task") -> None:
         if group in task.observations and fields != task.observations[group].fields:
             expected = f"{task.observations[group].fields} of {task.name}"
             raise InputError(path, f"data, attribute observation_fields, {group}", f"{fields}", expected)
+
+
+def _check_object(path: Path, place: str, episode: Episode, task: "Task") -> None:
+    if episode.object and episode.object not in task.objects:
+        expected = f"an object of {task.name}"
+        raise InputError(path, f"{place}, attribute object", repr(episode.object[:80]), expected, task.objects)
 
 
 def _check_widths(path: Path, place: str, episode: Episode, task: "Task") -> None:

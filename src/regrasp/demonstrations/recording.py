@@ -1,33 +1,25 @@
-"""Recording: an actor's noisy attempts at a task, as demonstrations."""
+"""Recording: an actor's noisy attempts at a task, some of them disturbed, as demonstrations."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from regrasp.actor import Actor
-from regrasp.contact import modes
+from regrasp.demonstrations.disturbed import described
+from regrasp.demonstrations.playing import Judged, Played, play
 from regrasp.episode import Episode
-from regrasp.seeding import numpy_stream
-from regrasp.simulation.disturbance import NONE
+from regrasp.seeding import derive, numpy_stream
 from regrasp.tasks.environment import Environment
-from regrasp.tasks.task import Task
+from regrasp.tasks.task import Disturbance, Task
 
 WORLDS = 32
 """Attempts side by side."""
 
-
-@dataclass(frozen=True)
-class Attempt:
-    """One attempt and what the judge found in the part of it that was kept; a diverged one succeeded in nothing."""
-
-    episode: Episode
-    contact_entry: int
-    success: bool
-    success_at_end: bool
-    success_held: bool
+Attempt = Judged
+"""One attempt and what the judge found in the part that was kept; a dropped or diverged one succeeded in nothing."""
 
 
 @dataclass(frozen=True)
@@ -36,95 +28,124 @@ class RecordingConfig:
 
     Attributes:
         noise: (A,) standard deviation of the Gaussian noise on each action, in units of the action range's half width.
-        seed: of start states and noise; attempt i depends on it and on i alone.
-        tail: control steps kept after the first success; an attempt without success lasts the task's horizon.
+        seed: of objects, disturbances, start states and noise; attempt i depends on it and on i alone.
+        tail: control steps kept after the first success, after the success that is held if it must be unbroken, and
+            after the recovery of a disturbed attempt; one without success lasts until it is dropped, or the horizon.
         threads: of the engine, 0 for every core.
+        disturbed: share of attempts that are disturbed.
+        kinds: of disturbances, each as likely as any other; all of the task's if empty.
     """
 
     noise: NDArray[np.float32]
     seed: int = 0
     tail: int = 50
     threads: int = 0
+    disturbed: float = 0.0
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class _Steps:
-    """What `WORLDS` attempts left behind; the first axis is time, the second the attempt."""
+class _Drawn:
+    """What is drawn for each of n attempts: object, disturbance, the seed of its noise, start state (n, S)."""
 
-    actions: NDArray[np.float32]
-    observations: NDArray[np.float32]
-    rewards: NDArray[np.float64]
-    states: NDArray[np.float64]
-    contact_modes: NDArray[np.uint8]
-    successes: NDArray[np.int64]
-    diverged: NDArray[np.bool_]
-    entry: NDArray[np.int64]
+    objects: NDArray[np.int64]
+    disturbances: list[Disturbance]
+    seeds: list[int]
+    starts: NDArray[np.float64]
 
 
 def record_attempts(
     actor: Actor, task: Task, config: RecordingConfig, provenance: Mapping[str, str]
 ) -> Iterator[Attempt]:
-    """Attempts from the task's own starts, undisturbed, without end; `provenance` goes into every episode."""
+    """Attempts at the training objects from the task's own starts, without end.
+
+    `provenance` goes into every episode, with the attempt's number and its disturbance.
+    """
     first = 0
     while True:
         numbers = range(first, first + WORLDS)
-        steps = _play(actor, task, config, numbers)
+        # The older name alone draws starts and noise, so that what it drew before there were objects stays the same.
+        streams = [numpy_stream(config.seed, "recording", number) for number in numbers]
+        drawn = _draw(task, config, numbers, streams)
+        played = _play(actor, task, config, drawn, streams)
         for row, number in enumerate(numbers):
-            yield _attempt(task, config, steps, row, {**provenance, "attempt": str(number)})
+            own = described(drawn.disturbances[row], drawn.seeds[row])
+            name = task.objects[drawn.objects[row]]
+            yield _attempt(task, config, played, row, name, {**provenance, "attempt": str(number), **own})
         first += WORLDS
 
 
-def _play(actor: Actor, task: Task, config: RecordingConfig, numbers: Sequence[int]) -> _Steps:
-    environment = Environment(task, len(numbers), config.threads)
-    streams = [numpy_stream(config.seed, "recording", number) for number in numbers]
-    # Rounded, so that a file that stores states in float32 holds the very state that the attempt began in.
-    starts = (
-        np.concatenate([task.draw_starts(np.zeros(1, np.int64), stream) for stream in streams])
-        .astype(np.float32)
-        .astype(np.float64)
+def _draw(
+    task: Task, config: RecordingConfig, numbers: Sequence[int], streams: Sequence[np.random.Generator]
+) -> _Drawn:
+    chosen = [numpy_stream(config.seed, "recording, object", number) for number in numbers]
+    objects = np.concatenate([task.draw_objects(1, stream) for stream in chosen])
+    starts = [task.draw_starts(objects[row : row + 1], stream) for row, stream in enumerate(streams)]
+    return _Drawn(
+        objects=objects,
+        disturbances=[_disturbance(task, config, number) for number in numbers],
+        seeds=[derive(config.seed, "recording, sensor noise", number) for number in numbers],
+        # Rounded, so that a file that stores states in float32 holds the very state that the attempt began in.
+        starts=np.concatenate(starts).astype(np.float32).astype(np.float64),
     )
-    environment.reset(np.arange(len(numbers)), starts, [NONE] * len(numbers), [0] * len(numbers))
-    observation = environment.observe()["policy"]
-    found: dict[str, list[NDArray[np.generic]]] = {
-        "actions": [],
-        "observations": [observation.numpy()],
-        "rewards": [],
-        "states": [environment.worlds.states()],
-        "contact_modes": [modes(environment.readings.touching()).numpy()],
-        "successes": [],
-    }
-    for _ in range(task.horizon):
+
+
+def _disturbance(task: Task, config: RecordingConfig, number: int) -> Disturbance:
+    stream = numpy_stream(config.seed, "recording, disturbance", number)
+    kinds = config.kinds or tuple(task.disturbances)
+    if stream.random() >= config.disturbed:
+        return Disturbance()
+    return task.draw_disturbance(kinds[stream.integers(len(kinds))], stream)
+
+
+def _play(
+    actor: Actor, task: Task, config: RecordingConfig, drawn: _Drawn, streams: Sequence[np.random.Generator]
+) -> Played:
+    count = len(streams)
+    environment = Environment(task, count, config.threads)
+    environment.reset(np.arange(count), drawn.starts, drawn.disturbances, drawn.seeds, drawn.objects)
+
+    def noisy(t: int, observation: torch.Tensor) -> torch.Tensor:
         noise = np.stack([stream.standard_normal(len(config.noise), np.float32) for stream in streams]) * config.noise
-        action = (actor.act(observation) + torch.from_numpy(noise)).clamp(-1.0, 1.0)
-        step = environment.step(action)
-        observation = step.observations["policy"]
-        found["actions"].append(action.numpy())
-        found["observations"].append(observation.numpy())
-        found["rewards"].append(step.reward.numpy().astype(np.float64))
-        found["states"].append(environment.worlds.states())
-        found["contact_modes"].append(modes(environment.touching).numpy())
-        found["successes"].append(environment.judgement.successes.numpy().copy())
-    arrays = {name: np.stack(rows) for name, rows in found.items()}
-    return _Steps(**arrays, diverged=environment.worlds.diverged.copy(), entry=environment.entry.entry.numpy().copy())
+        return (actor.act(observation) + torch.from_numpy(noise)).clamp(-1.0, 1.0)
+
+    return play(environment, noisy, task.horizon)
 
 
-def _attempt(task: Task, config: RecordingConfig, steps: _Steps, row: int, provenance: Mapping[str, str]) -> Attempt:
-    successes = steps.successes[:, row]
-    reached = np.flatnonzero(successes > 0)
-    end = min(task.horizon, int(reached[0]) + 1 + config.tail) if len(reached) else task.horizon
+def _attempt(
+    task: Task, config: RecordingConfig, played: Played, row: int, name: str, provenance: Mapping[str, str]
+) -> Attempt:
+    over = (played.found["dropped"][:, row] >= 0) | played.found["diverged"][:, row]
+    last = _first(over)
+    end = min(task.horizon, _end(task, played, row, config.tail), last + 1)
+    ended = end == last + 1
     episode = Episode(
-        actions=steps.actions[:end, row],
-        observations={"policy": steps.observations[: end + 1, row]},
-        rewards=steps.rewards[:end, row],
-        states=steps.states[: end + 1, row],
-        contact_modes=steps.contact_modes[: end + 1, row],
+        actions=played.actions[:end, row],
+        observations={},
+        rewards=played.rewards[:end, row],
+        object=name,
+        terminated=ended,
+        truncated=not ended,
         provenance=provenance,
     )
-    sound = not steps.diverged[row]
-    return Attempt(
-        episode=episode,
-        contact_entry=int(steps.entry[row]) if steps.entry[row] <= end else -1,
-        success=bool(sound and successes[end - 1] > 0),
-        success_at_end=bool(sound and successes[end - 1] > (successes[end - 2] if end > 1 else 0)),
-        success_held=bool(sound and successes[end - 1] > task.judge.held_steps),
-    )
+    attempt = played.fill(episode, row)
+    return replace(attempt, success=False, success_at_end=False, success_held=False) if ended else attempt
+
+
+def _end(task: Task, played: Played, row: int, tail: int) -> int:
+    """Control steps to keep, unless the horizon or a drop comes first."""
+    found = {name: values[:, row] for name, values in played.found.items()}
+    if task.judge.unbroken:
+        held = _first(found["success_held"])
+        end = max(held + 1, held - task.judge.held_steps + 1 + tail)
+    else:
+        end = _first(found["success"] >= 0) + 1 + tail
+    recovered = _first(found["recovered"] >= 0)
+    if found["disturbed"][-1] >= 0 and recovered < len(found["recovered"]):
+        end = max(end, recovered + 1 + tail)
+    return end
+
+
+def _first(true: NDArray[np.bool_]) -> int:
+    """Place of the first true value, or the number of values if there is none."""
+    return int(true.argmax()) if true.any() else len(true)

@@ -1,11 +1,14 @@
 """What is in a demonstration set, as far as it shows without simulation."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from regrasp.demonstrations.dataset import DemonstrationSet
+from regrasp.demonstrations.formats.contents import MARKS
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Summary:
         return_min, return_median, return_max: sum of recorded rewards per episode.
         with_start: episodes that have a start state and can be replayed.
         with_states: episodes that have all their states.
+        objects: object → episodes with it, as far as the source names objects.
+        marks: mark → episodes that carry it, with zeros; empty where the source marks nothing at all.
     """
 
     episodes: int
@@ -38,6 +43,8 @@ class Summary:
     return_max: float
     with_start: int
     with_states: int
+    objects: Mapping[str, int]
+    marks: Mapping[str, int]
 
     def to_json(self) -> dict[str, Any]:
         """As plain data, for `--json`."""
@@ -66,4 +73,12 @@ def summarise(demonstrations: DemonstrationSet) -> Summary:
         return_max=float(returns.max()),
         with_start=sum(episode.start is not None for episode in episodes),
         with_states=sum(episode.states is not None for episode in episodes),
+        objects=dict(sorted(Counter(episode.object for episode in episodes if episode.object).items())),
+        marks=_marks(demonstrations),
     )
+
+
+def _marks(demonstrations: DemonstrationSet) -> dict[str, int]:
+    found = Counter(mark for episode in demonstrations.episodes for mark in episode.marks)
+    names = [*MARKS, *sorted(set(found) - set(MARKS))]
+    return {name: found[name] for name in names} if found else {}

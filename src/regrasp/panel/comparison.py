@@ -7,78 +7,30 @@ from typing import Any, Literal
 import numpy as np
 
 from regrasp.errors import InputError
+from regrasp.panel.change import Part, RecoveryChange, Side, Stratum, Verdict
+from regrasp.panel.paired import (
+    Difference,
+    holm,
+    mcnemar_exact,
+    paired_difference,
+    share_difference,
+    smallest_decidable,
+)
 from regrasp.panel.statistics import (
     ALPHA,
     OUTCOMES,
-    Difference,
-    McNemar,
-    Rate,
+    UNKNOWN,
+    Facts,
     by_disturbance,
-    holm,
+    fisher_exact,
     loss_and_recovery,
-    mcnemar_exact,
-    paired_difference,
     rate_of,
-    smallest_decidable,
 )
 from regrasp.seeding import numpy_stream
 from regrasp.trial import Trial
 
-Verdict = Literal["improved", "regressed", "undecided"]
+Objects = Literal["all", "train", "held_out"]
 Pairs = Sequence[tuple[Trial, Trial]]
-
-
-@dataclass(frozen=True)
-class Side:
-    """One policy's rates in a stratum: the primary outcome, and loss with recovery, always shown together."""
-
-    primary: Rate
-    loss: Rate
-    recovery: Rate
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data."""
-        return {"primary": self.primary.to_json(), "loss": self.loss.to_json(), "recovery": self.recovery.to_json()}
-
-
-@dataclass(frozen=True)
-class Stratum:
-    """Policies A and B on n cases of one kind.
-
-    Attributes:
-        n: cases, the same ones for both.
-        a: rates of A.
-        b: rates of B.
-        difference: primary rate of B minus that of A.
-        test: the exact McNemar test of the primary outcome, uncorrected.
-        p_corrected: p after Holm's correction for the strata it is listed with (p itself, if listed alone).
-        smallest_n: cases below which a difference of this size is undecided whatever the table; None for no difference.
-        verdict: about B, from `p_corrected` < 0.05.
-    """
-
-    n: int
-    a: Side
-    b: Side
-    difference: Difference
-    test: McNemar
-    p_corrected: float
-    smallest_n: int | None
-    verdict: Verdict
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data."""
-        return {
-            "n": self.n,
-            "a": self.a.to_json(),
-            "b": self.b.to_json(),
-            "difference": self.difference.to_json(),
-            "only_a": self.test.only_a,
-            "only_b": self.test.only_b,
-            "p": self.test.p,
-            "p_corrected": self.p_corrected,
-            "smallest_n": self.smallest_n,
-            "verdict": self.verdict,
-        }
 
 
 @dataclass(frozen=True)
@@ -88,22 +40,40 @@ class Comparison:
     Attributes:
         panel: digest of the panel.
         primary: name of the outcome that is compared.
-        overall: all cases.
+        objects: whose cases these are, `all`, `train` or `held_out`.
+        whole: all of these cases.
         undisturbed: the cases without a disturbance (the same record as in `strata`), None if there are none.
-        disturbed: all cases with one, None if there are none.
         strata: kind of disturbance → its cases, corrected for their number.
         broken: numbers of the cases that A could do and B cannot.
         gained: numbers of the cases that B newly can.
+        by_split: `train` and `held_out` → the cases with these objects; empty where the task has no held-out ones, and
+            if the comparison is of one split already.
     """
 
     panel: str
     primary: str
-    overall: Stratum
+    objects: Objects
+    whole: Part
     undisturbed: Stratum | None
-    disturbed: Stratum | None
     strata: dict[str, Stratum]
     broken: tuple[int, ...]
     gained: tuple[int, ...]
+    by_split: dict[str, Part]
+
+    @property
+    def overall(self) -> Stratum:
+        """All cases."""
+        return self.whole.overall
+
+    @property
+    def disturbed(self) -> Stratum | None:
+        """All cases with a disturbance, None if there are none."""
+        return self.whole.disturbed
+
+    @property
+    def recovery(self) -> RecoveryChange | None:
+        """Recovery after the losses under a disturbance, None if no case has one."""
+        return self.whole.recovery
 
     @property
     def did_not_help(self) -> tuple[str, ...]:
@@ -115,13 +85,14 @@ class Comparison:
         return {
             "panel": self.panel,
             "primary": self.primary,
-            **self.overall.to_json(),
+            "objects": self.objects,
+            **self.whole.to_json(),
             "undisturbed": self.undisturbed and self.undisturbed.to_json(),
-            "disturbed": self.disturbed and self.disturbed.to_json(),
             "strata": {kind: stratum.to_json() for kind, stratum in self.strata.items()},
             "did_not_help": list(self.did_not_help),
             "broken": list(self.broken),
             "gained": list(self.gained),
+            "by_split": {name: part.to_json() for name, part in self.by_split.items()},
         }
 
 
@@ -132,6 +103,8 @@ def compare(
     panel_a: str,
     panel_b: str,
     seed: int = 0,
+    facts: Facts = UNKNOWN,
+    objects: Objects = "all",
 ) -> Comparison:
     """Policy B against policy A by their trials on one panel.
 
@@ -142,26 +115,71 @@ def compare(
         panel_a: digest of the panel that A was judged on.
         panel_b: digest of the panel that B was judged on.
         seed: of the bootstrap's random streams.
+        facts: held-out objects, drops and envelopes of the task.
+        objects: compare the cases with these objects only.
     """
     if primary not in OUTCOMES:
         raise InputError("comparison", "primary", repr(primary), "the name of an outcome", OUTCOMES)
     if panel_a != panel_b:
         raise InputError("comparison", "panel", f"digests {panel_a} and {panel_b}", "trials of one panel")
     pairs = pair_by_case(rows_a, rows_b)
-    kinds = {kind: [pair for pair in pairs if pair[0].disturbance == kind] for kind in by_disturbance(rows_a)}
-    strata = _strata(kinds, primary, seed)
-    disturbed = [pair for pair in pairs if pair[0].disturbance != "none"]
+    splits: dict[str, Pairs] = {}
+    if objects != "all":
+        pairs = _restricted(pairs, facts, objects)
+    elif facts.held_out:
+        own = {name: [pair for pair in pairs if facts.split_of(pair[0]) == name] for name in ("train", "held_out")}
+        splits = {name: chosen for name, chosen in own.items() if chosen}
+    kinds = {
+        kind: [pair for pair in pairs if pair[0].disturbance == kind] for kind in by_disturbance(a for a, _ in pairs)
+    }
+    strata = _strata(kinds, primary, seed, facts)
     done = OUTCOMES[primary]
     return Comparison(
         panel=panel_a,
         primary=primary,
-        overall=_stratum(pairs, primary, numpy_stream(seed, "comparison", "all")),
+        objects=objects,
+        whole=_part(pairs, primary, seed, facts),
         undisturbed=strata.get("none"),
-        disturbed=_stratum(disturbed, primary, numpy_stream(seed, "comparison", "disturbed")) if disturbed else None,
         strata=strata,
         broken=tuple(a.case for a, b in pairs if done(a) and not done(b)),
         gained=tuple(a.case for a, b in pairs if done(b) and not done(a)),
+        by_split={name: _part(chosen, primary, seed, facts) for name, chosen in splits.items()},
     )
+
+
+def _restricted(pairs: Pairs, facts: Facts, objects: Objects) -> list[tuple[Trial, Trial]]:
+    chosen = [pair for pair in pairs if facts.split_of(pair[0]) == objects]
+    if not chosen:
+        kept = sorted({facts.split_of(a) for a, _ in pairs})
+        found = f"{objects}, of which the panel has no case"
+        raise InputError("comparison", "objects", found, "objects that its cases have", ["all", *kept])
+    return chosen
+
+
+def _part(pairs: Pairs, primary: str, seed: int, facts: Facts) -> Part:
+    """The streams are named alike for any choice of cases: a split alone has the intervals it has beside the other."""
+    disturbed = [pair for pair in pairs if pair[0].disturbance != "none"]
+    return Part(
+        overall=_stratum(pairs, primary, numpy_stream(seed, "comparison", "all"), facts),
+        disturbed=_stratum(disturbed, primary, numpy_stream(seed, "comparison", "disturbed"), facts)
+        if disturbed
+        else None,
+        recovery=_recovery(disturbed, numpy_stream(seed, "comparison", "recovery")) if disturbed else None,
+    )
+
+
+def _recovery(pairs: Pairs, generator: np.random.Generator) -> RecoveryChange:
+    sides = [a for a, _ in pairs], [b for _, b in pairs]
+    # Only losses after the disturbance acted count, as everywhere.
+    first, second = ([(t.disturbed_at >= 0 and t.lost, t.recovered) for t in side] for side in sides)
+    lost = [one for one, _ in first], [one for one, _ in second]
+    recovered = [all(one) for one in first], [all(one) for one in second]
+    difference = share_difference(recovered, lost, generator)
+    (_, a), (_, b) = (loss_and_recovery(side) for side in sides)
+    p = fisher_exact(a, b)
+    low, high = difference.low, difference.high
+    apart = low is not None and high is not None and (low > 0 or high < 0)
+    return RecoveryChange(a, b, difference, p, _verdict(difference, p) if apart else "undecided")
 
 
 def pair_by_case(rows_a: Sequence[Trial], rows_b: Sequence[Trial]) -> list[tuple[Trial, Trial]]:
@@ -201,16 +219,18 @@ def _verdict(difference: Difference, p: float) -> Verdict:
     return "improved" if difference.difference > 0 else "regressed"
 
 
-def _strata(kinds: Mapping[str, Pairs], primary: str, seed: int) -> dict[str, Stratum]:
+def _strata(kinds: Mapping[str, Pairs], primary: str, seed: int, facts: Facts) -> dict[str, Stratum]:
     done = OUTCOMES[primary]
     p_values = [mcnemar_exact([done(a) for a, _ in pairs], [done(b) for _, b in pairs]).p for pairs in kinds.values()]
     return {
-        kind: _stratum(pairs, primary, numpy_stream(seed, "comparison", "kind", kind), p)
+        kind: _stratum(pairs, primary, numpy_stream(seed, "comparison", "kind", kind), facts, p)
         for (kind, pairs), p in zip(kinds.items(), holm(p_values), strict=True)
     }
 
 
-def _stratum(pairs: Pairs, primary: str, generator: np.random.Generator, p_corrected: float | None = None) -> Stratum:
+def _stratum(
+    pairs: Pairs, primary: str, generator: np.random.Generator, facts: Facts, p_corrected: float | None = None
+) -> Stratum:
     done = OUTCOMES[primary]
     rows_a, rows_b = [a for a, _ in pairs], [b for _, b in pairs]
     done_a, done_b = [done(a) for a in rows_a], [done(b) for b in rows_b]
@@ -219,11 +239,12 @@ def _stratum(pairs: Pairs, primary: str, generator: np.random.Generator, p_corre
     p = test.p if p_corrected is None else p_corrected
     return Stratum(
         n=len(pairs),
-        a=Side(rate_of(done_a), *loss_and_recovery(rows_a)),
-        b=Side(rate_of(done_b), *loss_and_recovery(rows_b)),
+        a=Side(rate_of(done_a), *loss_and_recovery(rows_a), facts.dropped(rows_a)),
+        b=Side(rate_of(done_b), *loss_and_recovery(rows_b), facts.dropped(rows_b)),
         difference=difference,
         test=test,
         p_corrected=p,
         smallest_n=smallest_decidable(difference.difference or 0.0),
         verdict=_verdict(difference, p),
+        unrealistic=facts.unrealistic(rows_a),
     )

@@ -69,7 +69,7 @@ def _play(
             states.append(environment.worlds.states())
     history = np.stack(contact, axis=1)
     dropped = environment.judgement.dropped_at.numpy()
-    ends = np.where(dropped >= 0, dropped + 1, task.horizon)
+    ends = np.where((dropped >= 0) & (broke < 0), dropped + 1, task.horizon)
     rows = [
         _row(environment, case, row, reward[row], broke[row], history[row, : ends[row]])
         for row, case in enumerate(cases)
@@ -109,7 +109,7 @@ def _row(
         slip=float(environment.slip[row]),
         total_reward=float(reward),
         steps=len(history),
-        violations=tuple(name for name, found in sorted(judgement.broken.items()) if found[row]),
+        violations=tuple(name for name, found in sorted(judgement.broken.items()) if flag(found)),
         failure="" if sound else f"diverged at step {broke}",
         modes=history.tobytes(),
     )

@@ -1,19 +1,16 @@
-"""Rates, tests and intervals over trial rows; every one of them is SciPy's, and says how much data it rests on."""
+"""Rates over trial rows with their intervals, which are SciPy's, and say how much data they rest on."""
 
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
 import scipy  # its `stats` loads on first use: `regrasp gate` need not wait a second for it
-from numpy.typing import ArrayLike, NDArray
 
 from regrasp.trial import Trial
 
 ALPHA = 0.05
-RESAMPLES = 9999
 
 OUTCOMES: Mapping[str, Callable[[Trial], bool]] = {
     "success": lambda trial: trial.success,
@@ -40,25 +37,46 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class McNemar:
-    """Exact McNemar test of two policies on the same cases: only the cases on which they differ carry information."""
+class Facts:
+    """What is known of a task and not written in its trials' rows.
 
-    only_a: int
-    only_b: int
-    p: float
+    Attributes:
+        held_out: names of the objects that learning must not see.
+        horizon: control steps of a whole trial, if its task knows drops; a trial that ended before it was dropped.
+        envelopes: kind of disturbance → smallest and largest magnitude that a bench would see; None if nobody said.
+    """
+
+    held_out: tuple[str, ...] = ()
+    horizon: int | None = None
+    envelopes: Mapping[str, tuple[float, float]] | None = field(default=None, hash=False)
+
+    def split_of(self, trial: Trial) -> str:
+        """`train` or `held_out`."""
+        return "held_out" if trial.object in self.held_out else "train"
+
+    def realistic(self, trial: Trial) -> bool:
+        """A bench would see a disturbance of this size."""
+        if self.envelopes is None or trial.disturbance == "none":
+            return True
+        low, high = self.envelopes.get(trial.disturbance, (math.inf, -math.inf))
+        return low <= trial.magnitude <= high
+
+    def unrealistic(self, trials: Iterable[Trial]) -> int:
+        """The number of trials with a disturbance that no bench would see."""
+        return sum(not self.realistic(trial) for trial in trials)
+
+    def dropped(self, trials: Iterable[Trial]) -> "Rate | None":
+        """The share of trials that ended in a drop, None if the task knows none.
+
+        A diverged trial has all its steps, so it is none of these; nor is one that fell at the very last step.
+        """
+        if self.horizon is None:
+            return None
+        return rate_of(trial.steps < self.horizon for trial in trials)
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Rate of B minus rate of A on the same cases, with its 95 % paired-bootstrap interval (None below two pairs)."""
-
-    difference: float | None
-    low: float | None
-    high: float | None
-
-    def to_json(self) -> dict[str, float | None]:
-        """As plain data."""
-        return asdict(self)
+UNKNOWN = Facts()
+"""Nothing beyond the rows."""
 
 
 def rate_from_counts(count: int, n: int) -> Rate:
@@ -77,72 +95,15 @@ def rate_of(outcomes: Iterable[bool]) -> Rate:
     return rate_from_counts(sum(values), len(values))
 
 
-def _pairs(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    first, second = np.asarray(a, dtype=bool), np.asarray(b, dtype=bool)
-    if first.ndim != 1 or first.shape != second.shape:
-        raise ValueError(f"outcomes of shape {first.shape} and {second.shape} are not pairs")
-    return first, second
+def fisher_exact(a: Rate, b: Rate) -> float:
+    """Two-sided p of Fisher's exact test that two rates, counted on different trials, are the same; 1 if one has none.
 
-
-def mcnemar_exact(a: ArrayLike, b: ArrayLike) -> McNemar:
-    """Two-sided exact test that outcomes a (N,) and b (N,), paired by position, have the same rate.
-
-    Under that hypothesis a differing pair favours either side with probability 1/2, so the p value is a binomial one;
-    it is 1 if no pair differs.
+    Exact at any size, one number without tuning, and never below the nominal level; Barnard's and Boschloo's tests have
+    a little more power and take seconds where each side has hundreds of trials.
     """
-    first, second = _pairs(a, b)
-    only_a, only_b = int((first & ~second).sum()), int((second & ~first).sum())
-    p = float(scipy.stats.binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
-    return McNemar(only_a, only_b, p)
-
-
-def _rate_gain(a: NDArray[np.float64], b: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    return np.asarray((b - a).mean(axis=axis))
-
-
-def paired_difference(a: ArrayLike, b: ArrayLike, generator: np.random.Generator) -> Difference:
-    """Rate of b (N,) minus rate of a (N,), pairs resampled together (percentile interval).
-
-    The percentile method, because SciPy's default (BCa) is undefined where all pairs agree.
-    """
-    first, second = (side.astype(np.float64) for side in _pairs(a, b))
-    if len(first) == 0:
-        return Difference(None, None, None)
-    difference = float(_rate_gain(first, second, axis=0))
-    if len(first) == 1:
-        return Difference(difference, None, None)
-    interval = scipy.stats.bootstrap(
-        (first, second), _rate_gain, n_resamples=RESAMPLES, batch=1000, vectorized=True, paired=True,
-        confidence_level=1 - ALPHA, method="percentile", rng=generator,
-    ).confidence_interval  # fmt: skip
-    return Difference(difference, float(interval.low), float(interval.high))
-
-
-def smallest_discordant(alpha: float = ALPHA) -> int:
-    """The smallest number of differing pairs with which `mcnemar_exact` can reach p < alpha, all pointing one way."""
-    return math.floor(1 - math.log2(alpha)) + 1
-
-
-def smallest_decidable(difference: float = 1.0, alpha: float = ALPHA) -> int | None:
-    """The smallest number of pairs at which a difference of rates this large could reach p < alpha at all.
-
-    With fewer, not even the luckiest table (every differing pair pointing one way) decides: the verdict is `undecided`.
-    None where the difference is 0, which no number of pairs decides.
-    """
-    if difference == 0:
-        return None
-    # 6 / 0.03 is 200.00000000000003 in binary: the subtraction keeps a rounding error from asking for one pair more.
-    return math.ceil(smallest_discordant(alpha) / abs(difference) - 1e-9)
-
-
-def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Holm's step-down correction of several tests' p values, in their order (Holm 1979); SciPy has none."""
-    corrected = [0.0] * len(p_values)
-    running = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
-        corrected[index] = running
-    return tuple(corrected)
+    if not a.n or not b.n:
+        return 1.0
+    return float(scipy.stats.fisher_exact([[a.count, a.n - a.count], [b.count, b.n - b.count]]).pvalue)
 
 
 def loss_and_recovery(trials: Iterable[Trial]) -> tuple[Rate, Rate]:
@@ -162,20 +123,49 @@ def by_disturbance(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
     return {kind: kinds[kind] for kind in sorted(kinds, key=lambda kind: (kind != "none", kind))}
 
 
-def _rates(trials: Sequence[Trial], exposed: Sequence[Trial]) -> dict[str, Any]:
+def by_split(trials: Iterable[Trial], facts: Facts) -> dict[str, list[Trial]]:
+    """The trials with objects that learning saw (`train`) and did not see (`held_out`); empty without the latter."""
+    if not facts.held_out:
+        return {}
+    splits: dict[str, list[Trial]] = {"train": [], "held_out": []}
+    for trial in trials:
+        splits[facts.split_of(trial)].append(trial)
+    return splits
+
+
+def _rates(trials: Sequence[Trial], exposed: Sequence[Trial], facts: Facts) -> dict[str, Any]:
     loss, recovery = loss_and_recovery(exposed)
     rates = {name: rate_of(map(outcome, trials)) for name, outcome in OUTCOMES.items()}
-    return {name: rate.to_json() for name, rate in (rates | {"loss": loss, "recovery": recovery}).items()}
+    rates |= {"loss": loss, "recovery": recovery}
+    dropped = facts.dropped(trials)
+    return {name: rate.to_json() for name, rate in (rates | ({"dropped": dropped} if dropped else {})).items()}
 
 
-def summarise(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Every rate that `evaluate` prints: over all trials, then the same by kind of disturbance.
+def summarise(trials: Sequence[Trial], facts: Facts = UNKNOWN) -> dict[str, Any]:
+    """Every rate that `evaluate` prints: over all trials, by kind of disturbance, and the same for either split.
 
-    Loss and recovery at the top count disturbed trials only; what a policy drops by itself is under `none`.
+    Loss and recovery at the top count disturbed trials only; what a policy loses by itself is under `none`. `dropped`
+    is there if the task knows drops, `by_split` if it has held-out objects.
     """
+    splits = by_split(trials, facts)
+    found = _summary(trials, facts)
+    if splits:
+        found["by_split"] = {name: _split(rows, facts) for name, rows in splits.items()}
+    return found
+
+
+def _summary(trials: Sequence[Trial], facts: Facts) -> dict[str, Any]:
     disturbed = [trial for trial in trials if trial.disturbance != "none"]
-    kinds = {kind: _rates(rows, rows) for kind, rows in by_disturbance(trials).items()}
-    return _rates(trials, disturbed) | {"by_disturbance": kinds}
+    kinds = {
+        kind: _rates(rows, rows, facts) | {"unrealistic": facts.unrealistic(rows)}
+        for kind, rows in by_disturbance(trials).items()
+    }
+    return _rates(trials, disturbed, facts) | {"by_disturbance": kinds}
+
+
+def _split(trials: Sequence[Trial], facts: Facts) -> dict[str, Any]:
+    disturbed = [trial for trial in trials if trial.disturbance != "none"]
+    return {"trials": len(trials), "disturbed": _rates(disturbed, disturbed, facts)} | _summary(trials, facts)
 
 
 def violations(trials: Sequence[Trial]) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """The drawings of learning curves: every quantity over cloning, gate and fine-tuning on one axis."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -114,6 +114,30 @@ def curve_figure(curve: Curve, parts: Sequence[Stretch], name: str, description:
         _mark_phases(axes, parts)
         if len(curve.names) > 1:
             figure.legend(loc="outside upper left", ncols=2, handlelength=1.8, borderpad=0)
+        return to_svg(figure, name, description)
+
+
+def race_figure(
+    courses: Mapping[str, Sequence[tuple[float, float]]], target: float | None, name: str, description: str
+) -> str:
+    """Success (0 to 1) against control steps, one line per run, and the success that both are asked for."""
+    with canvas(200) as (figure, axes):
+        looks = ((AFTER, "-", "o"), (BEFORE, "--", "D"))
+        for (label, points), (color, style, marker) in zip(courses.items(), looks, strict=True):
+            if points:
+                x, y = zip(*points, strict=True)
+                axes.plot(x, y, marker=marker, linestyle=style, color=color, label=label, markersize=4, linewidth=1.5)
+        if target is not None:
+            axes.axhline(target, color=MUTED, linewidth=1, linestyle=":")
+        axes.grid(axis="y")
+        axes.set_ylim(-0.03, 1.03)
+        axes.set_yticks([0, 0.5, 1], ["0", "50", "100 %"])
+        last = max((x for points in courses.values() for x, _ in points), default=0.0) or 1.0
+        axes.set_xlim(-0.02 * last, 1.02 * last)
+        ticks = [share * last for share in (0, 0.25, 0.5, 0.75, 1)]
+        axes.set_xticks(ticks, [number(tick) for tick in ticks])
+        axes.set_xlabel("control steps of fine-tuning", color=MUTED)
+        figure.legend(loc="outside upper left", ncols=2, handlelength=1.8, borderpad=0)
         return to_svg(figure, name, description)
 
 

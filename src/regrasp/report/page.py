@@ -1,5 +1,6 @@
 """One self-contained HTML page from one record: no scripts, no fonts, nothing from a network."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from regrasp.errors import InputError
@@ -10,6 +11,7 @@ from regrasp.report.markup import Html, join, tag
 from regrasp.report.record import RunRecord
 from regrasp.report.results import disturbances_section, recovery_section, verdict_section
 from regrasp.report.style import STYLE
+from regrasp.report.without import paying_section
 from regrasp.store.atomic import replacing
 
 _LINKS = {
@@ -20,6 +22,7 @@ _LINKS = {
     "pictures": "Pictures",
     "making": "How it was made",
 }
+_BESIDE = {"paying": "Demonstrations"}
 
 
 def render_page(record: RunRecord) -> str:
@@ -30,8 +33,10 @@ def render_page(record: RunRecord) -> str:
     """
     if record.primary not in OUTCOMES:
         raise InputError(record.run, "primary", repr(record.primary), "the name of an outcome", OUTCOMES)
+    beside = paying_section(record)
     sections = [
         verdict_section(record),
+        *([beside] if beside else []),
         recovery_section(record),
         disturbances_section(record),
         learning_section(record),
@@ -39,7 +44,11 @@ def render_page(record: RunRecord) -> str:
         pictures_section(record),
         making_section(record),
     ]
-    body = [_header(record), tag("main", *sections), tag("footer", tag("p", "Made by regrasp."))]
+    body = [
+        _header(record, _LINKS if beside is None else _BESIDE | _LINKS),
+        tag("main", *sections),
+        tag("footer", tag("p", "Made by regrasp.")),
+    ]
     return f'<!doctype html>\n<html lang="en">\n{_head(record)}\n{tag("body", *body)}\n</html>\n'
 
 
@@ -62,8 +71,8 @@ def _head(record: RunRecord) -> Html:
     return tag("head", join(metas))
 
 
-def _header(record: RunRecord) -> Html:
-    links = [tag("li", tag("a", label, href=f"#{identifier}")) for identifier, label in _LINKS.items()]
+def _header(record: RunRecord, sections: Mapping[str, str]) -> Html:
+    links = [tag("li", tag("a", label, href=f"#{identifier}")) for identifier, label in sections.items()]
     return tag(
         "header",
         tag("p", "regrasp report", class_="eyebrow"),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regrasp.panel.statistics import UNKNOWN, Facts
 from regrasp.store.curves import ProgressRecord
 from regrasp.trial import Trial
 
@@ -55,6 +56,25 @@ class Strip:
 
 
 @dataclass(frozen=True)
+class Alone:
+    """The same fine-tuning without any demonstration.
+
+    Attributes:
+        progress: as the run's own.
+        wall_clock: as the run's own.
+        tuned: its trials on the same panel.
+        comparison: `Comparison.to_json()` of its policy (a) and the run's fine-tuned one (b).
+        differs: settings in which it is not the same fine-tuning, empty if it is.
+    """
+
+    progress: Sequence[ProgressRecord] = ()
+    wall_clock: Mapping[str, float] = field(default_factory=dict)
+    tuned: Judged | None = None
+    comparison: Mapping[str, Any] | None = None
+    differs: str = ""
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """Everything that one page shows. What a run does not have stays at its default, and the page says so.
 
@@ -80,6 +100,9 @@ class RunRecord:
         units: kind of disturbance → unit of its magnitude.
         style_distance: Jensen–Shannon distance of the two policies' contact styles.
         strips: pictures of one recovered and one failed trial.
+        facts: of the task: held-out objects, drops, envelopes.
+        demonstrated: the run has demonstrations at all.
+        alone: the same fine-tuning without them, if it was run.
     """
 
     run: str
@@ -103,6 +126,9 @@ class RunRecord:
     units: Mapping[str, str] = field(default_factory=dict)
     style_distance: float | None = None
     strips: Sequence[Strip] = ()
+    facts: Facts = UNKNOWN
+    demonstrated: bool = True
+    alone: Alone | None = None
 
     @property
     def judged(self) -> dict[str, Judged]:

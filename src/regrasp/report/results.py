@@ -4,12 +4,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from regrasp.panel.statistics import OUTCOMES, Rate, by_disturbance, loss_and_recovery, rate_of, violations
+from regrasp.panel.statistics import OUTCOMES, Rate, by_disturbance, by_split, loss_and_recovery, rate_of, violations
 from regrasp.report.figures import RateRow, rates_figure
 from regrasp.report.markup import Html, details, figure, join, section, table, tag
-from regrasp.report.record import RunRecord
+from regrasp.report.record import Judged, RunRecord
 from regrasp.report.verdict import Rates, gate_sentence, rates_of, verdict, where_it_did_not_help
-from regrasp.report.wording import counted, kind, listed, number, outcome, p_value, percent, plain, points, span
+from regrasp.report.without import paying_verdict
+from regrasp.report.wording import (
+    counted,
+    kind,
+    kind_cell,
+    listed,
+    number,
+    outcome,
+    p_value,
+    percent,
+    plain,
+    points,
+    recovered,
+    span,
+    split,
+)
 
 _NOTHING = "No policy of this run has been judged on the panel, so there is nothing to show here yet."
 
@@ -17,12 +32,12 @@ _NOTHING = "No policy of this run has been judged on the panel, so there is noth
 def verdict_section(record: RunRecord) -> Html:
     """The sentence, what must be said with it, and the four numbers behind it."""
     found = verdict(record)
-    parts = [tag("p", found.sentence, class_=f"verdict {found.tone}")]
+    parts = [tag("p", found.sentence, class_=f"verdict {found.tone}"), *paying_verdict(record)]
     if record.gate and record.gate.forced:
         parts.append(tag("p", _forced(record), class_="forced", role="alert"))
     if record.gate:
         parts.append(tag("p", gate_sentence(record.gate)))
-    judged = {name: rates_of(policy, record.primary) for name, policy in record.judged.items()}
+    judged = {name: rates_of(policy, record.primary, record.facts) for name, policy in record.judged.items()}
     if judged:
         parts.append(_tiles(record, judged))
         parts.append(tag("p", _violations(record), class_="note"))
@@ -51,6 +66,8 @@ def _tiles(record: RunRecord, judged: Mapping[str, Rates]) -> Html:
         "loss": "Loss under disturbance",
         "recovery": "Recovery after a loss",
     }
+    if record.facts.horizon is not None:
+        names["dropped"] = "Dropped"
     tiles = []
     for field, label in names.items():
         rates = [getattr(rates, field) for rates in judged.values()]
@@ -68,7 +85,7 @@ def recovery_section(record: RunRecord) -> Html:
     judged = record.judged
     if not judged:
         return section("recovery", title, tag("p", _NOTHING))
-    wholes = {name: rates_of(policy, record.primary) for name, policy in judged.items()}
+    wholes = {name: rates_of(policy, record.primary, record.facts) for name, policy in judged.items()}
     success = outcome(record.primary)
     labels = {
         "entry": "contact entry",
@@ -77,6 +94,8 @@ def recovery_section(record: RunRecord) -> Html:
         "loss": "loss",
         "recovery": "recovery",
     }
+    if record.facts.horizon is not None:
+        labels["dropped"] = "dropped"
     rows = [
         RateRow(labels[field.name], {name: getattr(rates, field.name) for name, rates in wholes.items()})
         for field in fields(Rates)
@@ -88,9 +107,48 @@ def recovery_section(record: RunRecord) -> Html:
         "broke; recovery counts those losses after which it came back in time and stayed. Whoever loses seldom has few "
         f"chances to recover, so read the two together with success ({success})."
     )
+    if record.facts.horizon is not None:
+        note += " A drop ends its trial, which has then failed."
     shown = figure(drawn, "Points are rates, bars their 95 % Wilson intervals.")
     pair = tag("div", shown, _rate_table(rows), class_="pair")
-    return section("recovery", title, tag("p", note), pair, _kinds_table(record))
+    lead = _recovered(record)
+    return section("recovery", title, *lead, tag("p", note), pair, *_splits(record), _kinds_table(record))
+
+
+def _recovered(record: RunRecord) -> list[Html]:
+    change = record.comparison and record.comparison.get("recovery")
+    if not change:
+        return []
+    return [tag("p", recovered(change, "the fine-tuned policy", "the cloned one"), class_="lead")]
+
+
+def _splits(record: RunRecord) -> list[Html]:
+    """Objects that learning saw beside those that it did not, if the task has any of these."""
+    if not record.facts.held_out:
+        return []
+    lines: list[list[str]] = []
+    for name, policy in record.judged.items():
+        for part, rows in by_split(policy.trials, record.facts).items():
+            own = rates_of(Judged(policy.digest, tuple(rows)), record.primary, record.facts)
+            shown = [own.primary, own.disturbed, own.loss, own.recovery, *([own.dropped] if own.dropped else [])]
+            lines.append([split(part), name, *map(_with_interval, shown)])
+    lines.sort(key=lambda line: line[0], reverse=True)
+    drops = ["dropped"] if record.facts.horizon is not None else []
+    head = ["objects", "policy", outcome(record.primary), "under disturbances", "loss", "recovery", *drops]
+    found = record.comparison["by_split"] if record.comparison else {}
+    said = [tag("p", _changed(record, name, part)) for name, part in found.items()]
+    return [table("By objects", head, lines), *said]
+
+
+def _changed(record: RunRecord, name: str, part: Mapping[str, Any]) -> str:
+    gain, low, high = (points(part["difference"][key]) for key in ("difference", "low", "high"))
+    text = (
+        f"{split(name).capitalize()}: {outcome(record.primary)} {gain} points ({low} to {high}, McNemar's exact "
+        f"{p_value(part['p'])}, {part['verdict']})."
+    )
+    if part["recovery"]:
+        text += f" {recovered(part['recovery'], 'the fine-tuned policy', 'the cloned one')}"
+    return text
 
 
 def _rate_table(rows: list[RateRow]) -> Html:
@@ -106,13 +164,21 @@ def _kinds_table(record: RunRecord) -> Html:
         "success": lambda rows: rate_of(map(OUTCOMES[record.primary], rows)),
     }
     lines = []
+    if record.facts.horizon is not None:
+        columns["dropped"] = lambda rows: record.facts.dropped(rows) or rate_of([])
     for name, policy in record.judged.items():
         for group, rows in by_disturbance(policy.trials).items():
             cells = [_with_interval(rate(rows)) for rate in columns.values()]
-            lines.append((group, [kind(group), name, *cells]))
+            lines.append((group, [_marked(record, group), name, *cells]))
     lines.sort(key=lambda line: (line[0] != "none", line[0]))
     content = table("Per disturbance", ["cases", "policy", *columns], [cells for _, cells in lines])
     return details("The same for every disturbance", content)
+
+
+def _marked(record: RunRecord, group: str) -> str:
+    """A kind in words, with the number of its cases that no bench would see."""
+    rows = next(own for policy in record.judged.values() if (own := by_disturbance(policy.trials).get(group)))
+    return kind_cell(kind(group), record.facts.unrealistic(rows), len(rows))
 
 
 def _with_interval(rate: Rate) -> Html:
@@ -131,7 +197,10 @@ def disturbances_section(record: RunRecord) -> Html:
     groups = {name: by_disturbance(policy.trials) for name, policy in judged.items()}
     kinds = list(dict.fromkeys(group for rows in groups.values() for group in rows))
     rows = [
-        RateRow(kind(one), {name: rate_of(map(done, found.get(one, ()))) for name, found in groups.items()})
+        RateRow(
+            kind(one).replace(" (", "\n("),
+            {name: rate_of(map(done, found.get(one, ()))) for name, found in groups.items()},
+        )
         for one in kinds
     ]
     parts = [tag("p", where_it_did_not_help(record.comparison), class_="lead")] if record.comparison else []
@@ -165,7 +234,7 @@ def _compared(record: RunRecord, kinds: list[str]) -> Html:
     for name in kinds:
         stratum = record.comparison["strata"].get(name)
         if stratum is not None:
-            named = join([kind(name), tag("small", _magnitude(record, name))])
+            named = join([_marked(record, name), tag("small", _magnitude(record, name))])
             lines.append([named, *_stratum_cells(stratum)])
     content = table("Fine-tuned against cloned on the same cases", head, lines)
     note = (

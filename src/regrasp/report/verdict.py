@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from regrasp.panel.statistics import OUTCOMES, Rate, loss_and_recovery, rate_of
+from regrasp.panel.statistics import OUTCOMES, UNKNOWN, Facts, Rate, loss_and_recovery, rate_of
 from regrasp.report.record import GateRecord, Judged, RunRecord
 from regrasp.report.wording import counted, difference_of, kind, listed, outcome, p_value, percent
 
@@ -30,6 +30,7 @@ class Rates:
         disturbed: primary outcome of the disturbed trials.
         loss: losses among the trials in which a disturbance acted.
         recovery: recoveries among these losses.
+        dropped: drops among all trials, None where the task knows none.
     """
 
     primary: Rate
@@ -38,9 +39,10 @@ class Rates:
     disturbed: Rate
     loss: Rate
     recovery: Rate
+    dropped: Rate | None = None
 
 
-def rates_of(policy: Judged, primary: str) -> Rates:
+def rates_of(policy: Judged, primary: str, facts: Facts = UNKNOWN) -> Rates:
     """Everything that is said about one policy as a whole."""
     done = OUTCOMES[primary]
     disturbed = [trial for trial in policy.trials if trial.disturbance != "none"]
@@ -52,6 +54,7 @@ def rates_of(policy: Judged, primary: str) -> Rates:
         disturbed=rate_of(map(done, disturbed)),
         loss=loss,
         recovery=recovery,
+        dropped=facts.dropped(policy.trials),
     )
 
 
@@ -64,9 +67,18 @@ def verdict(record: RunRecord) -> Verdict:
         return Verdict(f"The run stopped at the gate: {_stop_reason(record)}{_alone(record, judged)}.", "bad")
     if judged:
         (name,) = judged
+        if not record.demonstrated:
+            return Verdict(_from_rest(record, judged[name]), "open")
         missing = "fine-tuned" if name == "cloned" else "cloned"
         return Verdict(f"The {missing} policy has not been judged yet{_alone(record, judged)}.", "open")
     return Verdict("No policy of this run has been judged yet.", "open")
+
+
+def _from_rest(record: RunRecord, rates: Rates) -> str:
+    return (
+        f"Fine-tuning without any demonstration, from the rest posture, ends with {outcome(record.primary)} in "
+        f"{counted(rates.primary)} of the panel's cases and contact entry in {counted(rates.entry)}."
+    )
 
 
 def _both(record: RunRecord, before: Rates, after: Rates) -> Verdict:

@@ -1,5 +1,6 @@
 """Numbers and names as a reader wants them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from regrasp.panel.statistics import Rate
@@ -10,7 +11,14 @@ _OUTCOMES = {
     "success_held": "held success",
     "contact_entry": "contact entry",
 }
-_KINDS = {"none": "undisturbed", "slip": "slip", "friction": "joint friction", "actuator": "actuator weakness"}
+_KINDS = {
+    "none": "undisturbed",
+    "drop": "drop (grip opened)",
+    "friction": "object friction",
+    "mass": "object mass",
+    "actuator": "actuator weakness",
+}
+_SPLITS = {"train": "training objects", "held_out": "held-out objects"}
 _MINUS = "\N{MINUS SIGN}"
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 
@@ -23,6 +31,30 @@ def outcome(name: str) -> str:
 def kind(name: str) -> str:
     """`pose_error` → `pose error`; `none` → `undisturbed`."""
     return _KINDS.get(name, plain(name))
+
+
+def kind_cell(words: str, unrealistic: int, cases: int) -> str:
+    """`push (3 of 60 unrealistic)`: how many cases lie outside what a bench would see, if any do."""
+    return f"{words} ({unrealistic} of {cases} unrealistic)" if unrealistic else words
+
+
+def split(name: str) -> str:
+    """`held_out` → `held-out objects`."""
+    return _SPLITS.get(name, plain(name))
+
+
+def recovered(change: Mapping[str, Any], new: str, old: str) -> str:
+    """One sentence from `RecoveryChange.to_json()` about policy `new` in place of `old`."""
+    before, after = (Rate(**change[side]) for side in "ab")
+    if not before.n or not after.n:
+        without = [name for name, rate in ((old, before), (new, after)) if not rate.n]
+        return f"Recovery cannot be compared: no case of {listed(without)} has a loss under a disturbance."
+    said = {"improved": "recovers more often", "regressed": "recovers less often"}
+    verdict = said.get(change["verdict"], "is not shown to recover more or less often")
+    return (
+        f"After losses under disturbances {new} {verdict} than {old}: {counted(after)} against {counted(before)} "
+        f"({difference_of(change['difference'])}, Fisher's exact {p_value(change['p'])})."
+    )
 
 
 def plain(name: str) -> str:
@@ -62,7 +94,7 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
-def difference_of(data: dict[str, Any]) -> str:
+def difference_of(data: Mapping[str, Any]) -> str:
     """`+81 points, 95 % interval +78 to +84`, from `Difference.to_json()`."""
     text = f"{points(data['difference'])} points"
     if data["low"] is None or data["high"] is None:

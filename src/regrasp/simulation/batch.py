@@ -73,10 +73,10 @@ class Worlds:
         self.diverged[worlds] = False
         self._batch.forward(worlds)
 
-    def step(self) -> None:
-        """Advance every world by one control step."""
-        self._batch.step(nstep=self.scene.substeps)
-        self._expected += self.scene.control_period
+    def step(self, worlds: NDArray[np.int64] | None = None) -> None:
+        """Advance every world by one control step, or the named ones (n, ascending)."""
+        self._batch.step(worlds, nstep=self.scene.substeps)
+        self._expected[slice(None) if worlds is None else worlds] += self.scene.control_period
         # A diverging world is reset by the engine, without an error, to finite defaults: only its clock tells.
         self.diverged |= np.abs(self._clock - self._expected) > 0.5 * float(self.scene.model.opt.timestep)
 

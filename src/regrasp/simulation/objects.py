@@ -86,7 +86,7 @@ def _require_same_rest(models: Mapping[str, mujoco.MjModel]) -> None:
     first = next(iter(models.values()))
     arrays = {name for name in dir(first) if isinstance(getattr(first, name), np.ndarray)} - mujoco.batch.MODEL_FIELDS
     options = {name for name in mujoco.batch.MODEL_FIELDS if "." in name}
-    for name in sorted(options | {name for name in arrays if "bvh" not in name}):
+    for name in sorted(options | {name for name in arrays if "bvh" not in name and not name.startswith("_")}):
         values = [np.asarray(attrgetter(name)(model)) for model in models.values()]
         if any(not np.array_equal(value, values[0]) for value in values):
             raise ValueError(f"the objects' models have different {name}, which is one for all worlds")

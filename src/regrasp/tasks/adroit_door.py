@@ -5,9 +5,7 @@ that its place is part of the state, and contact sensors replace the model's. Th
 AdroitHandDoor-v1's.
 """
 
-import importlib.util
 from functools import cache
-from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -15,59 +13,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regrasp.actor import ActionInterface
 from regrasp.fields import Field, Fields
 from regrasp.judges.adroit_door import JUDGE
 from regrasp.simulation.objects import ObjectPool
 from regrasp.simulation.readings import Readings
 from regrasp.simulation.render import Camera
 from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position, geoms_of
+from regrasp.tasks.adroit import ALL_LINKS, LINKS, RELEASED, joint_targets, read_spec, rest_action, set_gains
 from regrasp.tasks.task import Observation, Range, Task
 
-LINKS = {
-    "thumb": ("thproximal", "thmiddle", "thdistal"),
-    "index": ("ffproximal", "ffmiddle", "ffdistal"),
-    "middle": ("mfproximal", "mfmiddle", "mfdistal"),
-    "ring": ("rfproximal", "rfmiddle", "rfdistal"),
-    "little": ("lfproximal", "lfmiddle", "lfdistal"),
-    "palm": ("palm", "lfmetacarpal"),
-}
 HAND_JOINTS = 28
-FINGER_JOINTS = tuple(f"{finger}J{number}" for finger in ("FF", "MF", "RF", "LF") for number in (2, 1, 0))
 START_RANGE = ((-0.3, -0.2), (0.25, 0.35), (0.252, 0.35))
 """Door frame positions at reset [m], as in AdroitHandDoor-v1; human demonstrations range wider."""
-# Actuator gains that AdroitHandDoor-v1 writes over those of its model file: (first, last, gain).
-_GAINS = (("A_WRJ1", "A_WRJ0", 10.0), ("A_FFJ3", "A_THJ0", 1.0))
-
-
-def model_file() -> Path:
-    """The door's MJCF file inside the installed gymnasium-robotics (found without importing it)."""
-    spec = importlib.util.find_spec("gymnasium_robotics")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("adroit-door needs the model files of the gymnasium-robotics package")
-    return Path(spec.origin).parent / "envs" / "assets" / "adroit_hand" / "adroit_door.xml"
 
 
 def make_spec() -> mujoco.MjSpec:
     """The recomposed model, editable."""
-    spec = mujoco.MjSpec.from_file(str(model_file()))
-    for sensor in list(spec.sensors):
-        spec.delete(sensor)
-    spec.delete(spec.body("vive_tracker"))
+    spec = read_spec("adroit_door")
     spec.body("frame").mocap = True
-    add_contact_sensors(spec, [link for links in LINKS.values() for link in links], "latch")
+    add_contact_sensors(spec, ALL_LINKS, "latch")
     add_site_position(spec, "palm_position", "S_grasp")
     add_site_position(spec, "handle_position", "S_handle")
-    _set_gains(spec)
+    set_gains(spec)
     return spec
-
-
-def _set_gains(spec: mujoco.MjSpec) -> None:
-    names = [actuator.name for actuator in spec.actuators]
-    for first, last, gain in _GAINS:
-        for actuator in spec.actuators[names.index(first) : names.index(last) + 1]:
-            actuator.gainprm[:3] = (gain, 0.0, 0.0)
-            actuator.biasprm[:3] = (0.0, -gain, 0.0)
 
 
 @cache
@@ -81,30 +49,18 @@ def make_scene() -> Scene:
         substeps=5,
         links=LINKS,
         object_body="latch",
-        hand_geoms=geoms_of(model, [link for links in LINKS.values() for link in links]),
+        hand_geoms=geoms_of(model, ALL_LINKS),
         object_geoms=geoms_of(model, ["latch"]),
         object_bodies=("door", "latch"),
         pushed_body="palm",
         object_joints=("door_hinge", "latch"),
         fixture="frame",
-        released={f"A_{joint}": 0.0 for joint in FINGER_JOINTS},
+        released=RELEASED,
         objects=ObjectPool(("door",), {}),
     )
 
 
-def make_interface() -> ActionInterface:
-    """Absolute joint targets, scaled to [-1, 1] by the actuators' ranges."""
-    spec = make_spec()
-    limits = [actuator.ctrlrange for actuator in spec.actuators]
-    fields = Fields(Field(a.name.removeprefix("A_"), 1, "m" if a.name == "A_ARTz" else "rad") for a in spec.actuators)
-    return ActionInterface(
-        fields=fields,
-        low=tuple(float(limit[0]) for limit in limits),
-        high=tuple(float(limit[1]) for limit in limits),
-        rate=100.0,
-    )
-
-
+INTERFACE = joint_targets(make_spec())
 POLICY_FIELDS = Fields(
     [
         Field("arm_and_hand", 27, "rad"),
@@ -165,12 +121,6 @@ def progress(readings: Readings) -> Tensor:
     return 2.0 * (hinge > 0.2) + 8.0 * (hinge > 1.0) + 10.0 * (hinge > 1.35)
 
 
-def rest_action() -> tuple[float, ...]:
-    """(28,) the action that asks for zero at every joint, where trials start."""
-    interface = make_interface()
-    return tuple(-(low + high) / (high - low) for low, high in zip(interface.low, interface.high, strict=True))
-
-
 def draw_starts(objects: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.float64]:
     """(n, 63): all joints at zero, the door frame anywhere in `START_RANGE`."""
     model = make_scene().model
@@ -190,7 +140,7 @@ TASK = Task(
     name="adroit-door",
     description="Turn the latch and pull the door open with a 24-joint hand on a 4-joint arm.",
     make_scene=make_scene,
-    interface=make_interface(),
+    interface=INTERFACE,
     observations={
         "policy": Observation(POLICY_FIELDS, observe),
         "privileged": Observation(PRIVILEGED_FIELDS, observe_privileged),
@@ -202,7 +152,7 @@ TASK = Task(
     draw_starts=draw_starts,
     disturbances={
         "push": Range(2.0, 6.0, "a person's elbow: 20 to 60 N on the palm for 0.1 s", delay=(0, 40), duration=10),
-        "drop": Range(0.1, 0.3, "fingers that let go for as long as a supply drops out", delay=(0, 40), duration=1),
+        "drop": Range(0.1, 0.3, "fingers that let go for as long as a supply drops out", delay=(0, 40)),
         "slip": Range(0.05, 0.3, "a wet or greasy handle", delay=(0, 40), duration=50),
         "pose_error": Range(
             0.02, 0.06, "a door frame that was not screwed down", delay=(0, 40), duration=20, planar=True
@@ -214,6 +164,6 @@ TASK = Task(
         "sensor_noise": Range(0.02, 0.06, "1 to 3 degrees, hobby encoders and a tag-based pose"),
     },
     camera=Camera(lookat=(0.07, -0.1, 0.29), distance=1.0, azimuth=66.0, elevation=-25.0),
-    rest=rest_action(),
+    rest=rest_action(INTERFACE),
     goal=open_state,
 )

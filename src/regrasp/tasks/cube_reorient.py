@@ -81,13 +81,13 @@ def observe_touch(readings: Readings) -> Tensor:
 
 
 def turning(readings: Readings) -> Tensor:
-    """Decrease of the angle to the target during the last control step [rad], from the object's angular velocity."""
+    """5 · decrease of the angle to the target during the last control step [rad], from the object's angular velocity."""
     _, quaternion = readings.pose("object")
     _, own = readings.twist("object")
     left = rotation_to_target(readings)[:, 1:]
     axis = left / torch.linalg.vector_norm(left, dim=1, keepdim=True).clamp(min=1e-6)
     speed: Tensor = (rotate(quaternion, own) * axis).sum(1)
-    return speed.clamp(-10.0, 10.0) * readings.period
+    return 5.0 * speed.clamp(-10.0, 10.0) * readings.period
 
 
 def near(readings: Readings) -> Tensor:
@@ -96,13 +96,13 @@ def near(readings: Readings) -> Tensor:
 
 
 def success(readings: Readings) -> Tensor:
-    """1 at the target orientation."""
-    return 1.0 * JUDGE.success(readings)
+    """0.5 at the target orientation."""
+    return 0.5 * JUDGE.success(readings)
 
 
 def dropped(readings: Readings) -> Tensor:
-    """-1 where the object has left the hand, which ends the episode."""
-    return -1.0 * left_the_hand(readings)
+    """-3 where the object has left the hand, which ends the episode."""
+    return -3.0 * left_the_hand(readings)
 
 
 def stillness(readings: Readings) -> Tensor:

@@ -12,6 +12,9 @@ from regrasp.episode import Episode
 from regrasp.errors import InputError
 from regrasp.fields import Fields
 
+MARKS = ("contact_entry", "disturbed", "lost", "recovered", "success", "dropped")
+"""What regrasp marks in its own episodes; a mark is the control step of it, numbered as in trials."""
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -41,8 +44,9 @@ def to_float32(array: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def check_episode(source: Path, place: str, episode: Episode) -> None:
-    """Refuses an episode with no steps, rows that do not agree, or a value that is not finite."""
+    """Refuses an episode with no steps, rows that do not agree, a mark outside, or a value that is not finite."""
     check_actions(source, place, episode.actions)
+    check_marks(source, place, episode)
     for name, array, shape, layout in _arrays(episode):
         if array.ndim != len(shape) or any(want not in (-1, has) for want, has in zip(shape, array.shape, strict=True)):
             raise InputError(source, f"{place}, {name}", f"shape {array.shape}", f"{layout} with T = {episode.steps}")
@@ -53,6 +57,14 @@ def check_actions(source: Path, place: str, actions: NDArray[Any]) -> None:
     """Refuses actions that are not at least one row."""
     if actions.ndim != 2 or len(actions) == 0:
         raise InputError(source, f"{place}, actions", f"shape {actions.shape}", "(T, A) with T >= 1 steps")
+
+
+def check_marks(source: Path, place: str, episode: Episode) -> None:
+    """Refuses a mark that is not a control step of the episode."""
+    for name, step in episode.marks.items():
+        if type(step) is not int or not 0 <= step < episode.steps:
+            expected = f"a control step from 0 to {episode.steps - 1}"
+            raise InputError(source, f"{place}, mark {name[:40]!r}", f"{step!r}"[:60], expected)
 
 
 def check_finite(source: Path, place: str, array: NDArray[Any]) -> None:

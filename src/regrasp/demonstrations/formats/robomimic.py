@@ -111,6 +111,10 @@ def _own_facts(path: Path, demo: h5py.Group) -> dict[str, Any]:
         facts["start"] = _array(path, demo, "start").astype(np.float64)
     if "contact_modes" in demo:
         facts["contact_modes"] = _array(path, demo, "contact_modes").astype(np.uint8)
+    if "object" in demo.attrs:
+        facts["object"] = _text(path, demo, "object")
+    if "marks" in demo.attrs:
+        facts["marks"] = _text_mapping(path, demo, "marks")
     return facts
 
 

@@ -2,8 +2,9 @@
 
 Our own keys, which robomimic ignores: `data` attributes `regrasp_format`, `task`, `interface` (JSON),
 `interface_digest`, `observation_fields` (JSON), `states_layout`, `done_mode` (1: `dones` marks the last step); per
-episode the attributes `terminated`, `truncated`, `terminal_observed`, `provenance` (JSON), the datasets `contact_modes`
-(T + 1,) and `start` (S,), and the group `final` with row T of `obs/<group>` and `states`.
+episode the attributes `terminated`, `truncated`, `terminal_observed`, `provenance` (JSON), and where there are any
+`object` and `marks` (JSON), the datasets `contact_modes` (T + 1,) and `start` (S,), and the group `final` with row T of
+`obs/<group>` and `states`.
 The same episodes give the same bytes.
 """
 
@@ -54,17 +55,21 @@ def write_robomimic(
     interface: ActionInterface,
     observations: Mapping[str, Fields],
     storage: Storage | None = None,
+    states_layout: str = "qpos, qvel, mocap_pos",
 ) -> None:
     """Writes all episodes as `demo_0`, `demo_1`, …; the file is complete or absent.
 
     `observations` has the groups that may be recorded; an episode need not have all, but all episodes have the same.
+    `states_layout` names the parts of a state, for readers.
     """
     _check(path, episodes, interface, observations)
     present = {group: fields for group, fields in observations.items() if group in episodes[0].observations}
     part = path.with_name(f".{path.name}.partial")
     try:
         with h5py.File(part, "w", libver=_LIBRARY) as file:
-            _write_data(file.create_group("data"), episodes, task, interface, present, storage or Storage())
+            data = file.create_group("data")
+            data.attrs["states_layout"] = _text(states_layout)
+            _write_data(data, episodes, task, interface, present, storage or Storage())
             _write_masks(file.create_group("mask"), len(episodes))
         with part.open("rb") as written:
             os.fsync(written.fileno())
@@ -115,7 +120,6 @@ def _write_data(
     data.attrs["interface_digest"] = _text(interface.digest)
     layout = {group: fields.to_json() for group, fields in observations.items()}
     data.attrs["observation_fields"] = _text(json.dumps(layout))
-    data.attrs["states_layout"] = _text("qpos, qvel, mocap_pos")
     data.attrs["done_mode"] = 1
     for i, episode in enumerate(episodes):
         _write_episode(data.create_group(f"demo_{i}"), episode, storage)
@@ -126,6 +130,11 @@ def _write_episode(demo: h5py.Group, episode: Episode, storage: Storage) -> None
     for flag in ("terminated", "truncated", "terminal_observed"):
         demo.attrs[flag] = getattr(episode, flag)
     demo.attrs["provenance"] = _text(json.dumps(dict(episode.provenance), sort_keys=True))
+    # A file has no text of length zero.
+    if episode.object:
+        demo.attrs["object"] = _text(episode.object)
+    if episode.marks:
+        demo.attrs["marks"] = _text(json.dumps(dict(episode.marks), sort_keys=True))
     dones = np.zeros(episode.steps, dtype=np.int64)
     dones[-1] = 1
     arrays = {"actions": episode.actions, "rewards": episode.rewards, "dones": dones}

@@ -1,0 +1,153 @@
+"""`regrasp demos record`: a policy's attempts as a demonstration file."""
+
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regrasp.cli.output import console, emit, progress, require_writable
+from regrasp.errors import InputError
+
+if TYPE_CHECKING:
+    from regrasp.cli.judging import Checkpoint
+    from regrasp.demonstrations.recording import Attempt
+    from regrasp.episode import Episode
+    from regrasp.tasks.task import Task
+
+PATIENCE = 20
+"""Attempts per demonstration asked for, after which too few successes end the recording."""
+
+
+def record(
+    policy: Path,
+    out: Path,
+    task: str | None = None,
+    episodes: int = 25,
+    disturbed: float = 0.0,
+    kinds: tuple[str, ...] = (),
+    noise: float | None = None,
+    noise_factor: float = 1.0,
+    seed: int = 0,
+    tail: int = 50,
+    all: bool = False,
+    threads: int = 0,
+    json: bool = False,
+) -> None:
+    """Record demonstrations: noisy attempts of a policy, successes unless told otherwise.
+
+    Attempts start where the task starts, with its training objects; each ends some steps after its first success, and
+    after the recovery if it was disturbed. The file keeps states, observations, actions, rewards and contact modes,
+    marks what happened when, and says which policy, noise, disturbance, seed and command made it. The same arguments
+    give the same file.
+
+    Args:
+        policy: folder of the checkpoint that acts.
+        out: the demonstration file to write (HDF5, robomimic's layout), as demos.hdf5.
+        task: name of the task, or the file of one that is not built in; left out, the checkpoint's own.
+        episodes: number of demonstrations to record.
+        disturbed: share of attempts that are disturbed, from 0 to 1.
+        kinds: of disturbances, as push drop; left out, all that the task can draw.
+        noise: standard deviation of the noise on every action, in halves of its range; left out, the policy's own.
+        noise_factor: what the policy's own noise is multiplied by, if --noise is left out.
+        seed: of objects, disturbances, start states and noise.
+        tail: control steps to keep after the first success.
+        all: keep attempts that do not succeed, too.
+        threads: engine threads; 0 uses every core. The result is the same for any number.
+        json: print one JSON object instead of sentences.
+    """
+    import numpy as np
+
+    from regrasp.cli.judging import open_checkpoint
+    from regrasp.demonstrations import Storage, read_demonstrations, write_demonstrations
+    from regrasp.demonstrations.recording import RecordingConfig, record_attempts
+
+    _check_counts(episodes, tail, seed, noise_factor if noise is None else noise, disturbed)
+    require_writable(out)
+    checkpoint = open_checkpoint(policy, task)
+    found = checkpoint.task
+    _check_kinds(kinds, disturbed, found)
+    own = checkpoint.policy.head.std().detach().numpy() * noise_factor
+    spread = np.asarray(own if noise is None else np.full_like(own, noise), np.float32)
+    provenance = _provenance(checkpoint, f"{noise_factor:g} × the policy's own" if noise is None else noise, seed)
+    config = RecordingConfig(spread, seed, tail, threads, disturbed, kinds)
+    kept, made = _collect(record_attempts(checkpoint.policy, found, config, provenance), found, episodes, all)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_demonstrations(out, kept, found, Storage("float32", gzip=True, next_obs=False))
+    digest = read_demonstrations(out, found).digest
+    _tell({"file": str(out)} | _facts(kept, made) | {"bytes": out.stat().st_size, "digest": digest, **provenance}, json)
+
+
+def _check_counts(episodes: int, tail: int, seed: int, noise: float, disturbed: float) -> None:
+    for option, value, least in (("--episodes", episodes, 1), ("--tail", tail, 0), ("--seed", seed, 0)):
+        if value < least:
+            raise InputError(option, "", str(value), f"a whole number, at least {least}")
+    for name, share, most in (("--noise", noise, 2), ("--disturbed", disturbed, 1)):
+        if not 0 <= share <= most:
+            raise InputError(name, "", str(share), f"a number between 0 and {most}")
+
+
+def _check_kinds(kinds: Sequence[str], disturbed: float, task: "Task") -> None:
+    for kind in kinds:
+        if kind not in task.disturbances:
+            raise InputError("--kinds", "", repr(kind), f"kinds that {task.name} can draw", task.disturbances)
+    if kinds and not disturbed:
+        raise InputError("--kinds", "", f"{', '.join(kinds)}, and nothing disturbed", "--disturbed above 0 beside it")
+    if disturbed and not task.disturbances:
+        raise InputError("--disturbed", "", str(disturbed), f"0, because {task.name} can draw no disturbance")
+
+
+def _provenance(checkpoint: "Checkpoint", noise: str | float, seed: int) -> dict[str, str]:
+    from regrasp import __version__
+
+    return {
+        "policy": checkpoint.manifest.digest,
+        "noise": noise if isinstance(noise, str) else f"{noise:g} on every action",
+        "seed": str(seed),
+        "command": shlex.join(["regrasp", *sys.argv[1:]]),
+        "regrasp": __version__,
+    }
+
+
+def _collect(
+    attempts: "Iterable[Attempt]", task: "Task", episodes: int, everything: bool
+) -> tuple[list["Episode"], int]:
+    """The episodes to keep, and the number of attempts that were made for them."""
+    kept: list[Episode] = []
+    made = 0
+    with progress("episodes", console()) as bar:
+        work = bar.add_task("recording", total=episodes, unit="episodes")
+        for attempt in attempts:
+            made += 1
+            if everything or getattr(attempt, task.judge.primary):
+                kept.append(attempt.episode)
+                bar.advance(work)
+            if len(kept) == episodes:
+                return kept, made
+            if made >= PATIENCE * episodes:
+                break
+    raise InputError(
+        "demos record", "", f"{len(kept)} successes in {made} attempts", f"{episodes}; less noise, or --all"
+    )
+
+
+def _facts(kept: "Sequence[Episode]", made: int) -> dict[str, int]:
+    return {
+        "episodes": len(kept),
+        "attempts": made,
+        "steps": sum(episode.steps for episode in kept),
+        "objects": len({episode.object for episode in kept}),
+        "disturbed": sum("disturbed" in episode.marks for episode in kept),
+        "recovered": sum("recovered" in episode.marks for episode in kept),
+    }
+
+
+def _tell(data: dict[str, Any], json: bool) -> None:
+    size = f"{data['steps']} control steps, {data['bytes']} bytes"
+    objects = f"{data['objects']} object{'s' if data['objects'] > 1 else ''}"
+    emit(
+        data,
+        json,
+        f"{data['file']}: {data['episodes']} episodes of {data['attempts']} attempts with {objects}, {size}",
+        f"{data['disturbed']} of them are disturbed, {data['recovered']} contain a judged recovery",
+    )

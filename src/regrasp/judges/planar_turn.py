@@ -1,0 +1,95 @@
+"""The disc is turned when its mark stands 90° to 135° counterclockwise of the zero line, near the middle of the table.
+
+The upper limit is there because a disc that was flicked does not stay where it was to be put.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from regrasp.judges.judge import Judge
+from regrasp.simulation.readings import Readings
+
+GOAL = math.pi / 2
+"""Angle from which on the disc counts as turned [rad]."""
+TOO_FAR = 3 * math.pi / 4
+"""Angle beyond which it was turned too far [rad]."""
+MIDDLE = 0.015
+"""Furthest that a turned disc may lie from the middle [m]."""
+REACH = 0.07
+"""Distance from the middle at which the disc has left the fingers' reach [m]: they cannot bring it back from there."""
+RADIUS = 0.04
+"""Nominal radius of the discs [m]; it turns angles into travel of the edge."""
+ENVELOPE_FORCE = 20.0
+"""Largest normal force on the disc that counts as physical [N]; the fingers' motors press with about 4."""
+DEEPEST = 0.004
+"""Penetration that no bench shows [m]; the engine's soft contacts stay below 1 mm here."""
+
+
+def off_middle(readings: Readings) -> Tensor:
+    """(B,) distance of the disc from the middle of the table [m]."""
+    return torch.hypot(readings.joint("disc_x"), readings.joint("disc_y"))
+
+
+def turned(readings: Readings) -> Tensor:
+    """(B,) bool: past 90°, not past 135°, near the middle."""
+    angle = readings.joint("disc_turn")
+    return (angle >= GOAL) & (angle <= TOO_FAR) & (off_middle(readings) <= MIDDLE)
+
+
+def fingers_touch(readings: Readings) -> Tensor:
+    """(B,) bool: a finger touches the disc.
+
+    One will do: turning past 90° takes several strokes, and between two of them a finger must let go.
+    """
+    return readings.contacts[:, :, 0].amax(1) > 0
+
+
+def rests_in_the_middle(readings: Readings) -> Tensor:
+    """(B,) bool: near the middle, touched or not.
+
+    Between two strokes the fingers let go on purpose; the disc is lost only when it was knocked away as well.
+    """
+    return off_middle(readings) <= MIDDLE
+
+
+def out_of_reach(readings: Readings) -> Tensor:
+    """(B,) bool: the disc lies where no finger can bring it back."""
+    return off_middle(readings) > REACH
+
+
+def disc_place(readings: Readings) -> Tensor:
+    """(B, 3) where the disc is: x, y and the travel of its edge [m]."""
+    names = ("disc_x", "disc_y", "disc_turn")
+    x, y, turn = (readings.joint(name) for name in names)
+    return torch.stack([x, y, RADIUS * turn], dim=1)
+
+
+def penetrating(readings: Readings) -> Tensor:
+    """(B,) bool: a finger is inside the disc."""
+    return readings.deepest() > DEEPEST
+
+
+def excessive_force(readings: Readings) -> Tensor:
+    """(B,) bool: one contact presses harder than the envelope."""
+    return readings.strongest_force() > ENVELOPE_FORCE
+
+
+JUDGE = Judge(
+    success=turned,
+    touching=fingers_touch,
+    carried=rests_in_the_middle,
+    dropped=out_of_reach,
+    primary="success_held",
+    # More than 12 steps of 40 ms: 0.5 s.
+    held_steps=12,
+    unbroken=True,
+    # 80 ms: a stroke lasts two to eight steps, a bounce one.
+    stable_steps=2,
+    recovery_window=50,
+    tracked=disc_place,
+    fastest=1.5,
+    violations={"excessive_force": excessive_force},
+    impossible={"penetration": penetrating},
+)

@@ -1,0 +1,166 @@
+"""The scene of `tool-pickup`: Adroit on its arm of six joints above a table, and one tool of a pool of 36.
+
+Hand and arm are those of `adroit_relocate` in the installed gymnasium-robotics, with these differences:
+
+- The arm turns the forearm from -1 to 2 rad as in `adroit_door`. Relocate's ±0.75 could not bring a lying handle
+  upright: from a palm that faces down this takes 1.57 rad.
+- The arm stands 5 cm higher and 10 cm closer, and its slides reach 10 cm below their zero: a pitched forearm and a
+  wrist bent back bring the palm level onto the table, where a level forearm would touch it.
+- The arm's motors carry its own weight and go where they are told. Relocate's targets are 2.5 times too large and sag.
+- The table is a plane, on which contacts are steadier and cheaper than on a box.
+- 5 ms physics steps with the `implicitfast` integrator and 10 solver iterations, without noslip iterations: 3.6 times
+  as fast per simulated second as the package's 2 ms; a held tool sinks by 0.7 mm in 1.6 s.
+"""
+
+from functools import cache
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from regrasp.simulation.objects import pool_objects
+from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position, geoms_of
+from regrasp.simulation.shape_files import read_shapes, shipped_objects
+from regrasp.simulation.shapes import Shape, add_meshes, add_shape, solid_of
+from regrasp.tasks.adroit import ALL_LINKS, LINKS, RELEASED, read_spec, set_gains
+
+ARM = {
+    "ARTx": (-0.25, 0.25),
+    "ARTy": (-0.1, 0.25),
+    "ARTz": (-0.2, 0.3),
+    "ARRx": (-0.75, 0.75),
+    "ARRy": (-0.75, 0.75),
+    "ARRz": (-1.0, 2.0),
+}
+"""Arm joint → range: slides left, up and forward [m]; pitch, yaw and roll of the forearm [rad]."""
+MOUNT = (0.0, -0.6, 0.25)
+"""Where the arm stands when its slides are at zero [m]."""
+TIPS = {"thumb": "th", "index": "ff", "middle": "mf", "ring": "rf", "little": "lf"}
+TOUCH_SENSORS = tuple(
+    f"ST_Tch_{name}" for name in (*(f"{tip}{part}" for part in ("tip", "middle", "proximal", "metacarpal")
+                                    for tip in ("ff", "mf", "rf", "lf", "th")), "palm")
+)
+"""The model's own touch sensors on the palm's side of the hand."""
+SLOTS = 4
+"""Geoms that every tool gets: the most that one has."""
+_SLIDE, _TURN = (500.0, 100.0, 80.0), (200.0, 20.0, 30.0)
+"""Stiffness [N/m, N·m/rad], damping [N·s/m, N·m·s/rad] and strength [N, N·m] of the arm's slides and hinges: critically
+damped with about 5 kg, or the forearm, on them, and as strong as a small industrial arm."""
+
+
+@cache
+def shapes() -> tuple[Shape, ...]:
+    """The task's tools, in the order of its file."""
+    return read_shapes(shipped_objects("tool-pickup"))
+
+
+def make_spec(shape: Shape) -> mujoco.MjSpec:
+    """The recomposed model with one tool, editable."""
+    spec = read_spec("adroit_relocate", TOUCH_SENSORS)
+    spec.delete(spec.body("Object"))
+    spec.delete(spec.site("target"))
+    _set_physics(spec)
+    _set_table(spec)
+    _set_arm(spec)
+    set_gains(spec)
+    add_meshes(spec, shapes())
+    tool = spec.worldbody.add_body(name="object", pos=[0.0, 0.0, 0.02])
+    tool.add_freejoint(name="object")
+    add_shape(spec, tool, shape, SLOTS)
+    for mesh in spec.meshes:
+        if mesh.name.startswith("object_"):
+            # The package's meshes are in millimetres.
+            mesh.scale = [1.0, 1.0, 1.0]
+    for geom in tool.geoms:
+        # The larger of two frictions would count; with a higher priority it is the tool's own.
+        # Twice the step is the stiffest contact that stays stable: 80 N press a finger 5 mm into a tool, not 15.
+        geom.priority, geom.margin, geom.solref = 1, 0.0, [0.01, 1.0]
+    add_contact_sensors(spec, ALL_LINKS, "object")
+    add_site_position(spec, "palm_position", "S_grasp")
+    for finger, tip in TIPS.items():
+        add_site_position(spec, f"{finger}_tip", f"S_{tip}tip")
+    return spec
+
+
+def _set_physics(spec: mujoco.MjSpec) -> None:
+    spec.option.timestep = 0.005
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.option.iterations, spec.option.noslip_iterations = 10, 0
+    spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_MIDPHASE)
+
+
+def _set_table(spec: mujoco.MjSpec) -> None:
+    spec.geom("ground").contype = 0
+    top = spec.body("table").geoms[0]
+    top.name, top.type = "table", mujoco.mjtGeom.mjGEOM_PLANE
+    top.margin = 0.0
+    top.size, top.pos = [0.45, 0.45, 0.025], [0.0, 0.0, 0.0]
+    # The plane is drawn without thickness or a proper texture.
+    top.material, top.rgba = "", [0.78, 0.75, 0.7, 1.0]
+
+
+def _set_arm(spec: mujoco.MjSpec) -> None:
+    spec.body("forearm").pos = MOUNT
+    for body in ("forearm", "wrist", "palm"):
+        spec.body(body).gravcomp = 1.0
+    for name, limits in ARM.items():
+        stiffness, damping, strength = _SLIDE if name.startswith("ART") else _TURN
+        joint, actuator = spec.joint(name), spec.actuator(f"A_{name}")
+        joint.range, actuator.ctrlrange = limits, limits
+        joint.damping[0], actuator.forcerange = damping, [-strength, strength]
+        actuator.gainprm[:3], actuator.biasprm[:3] = (stiffness, 0.0, 0.0), (0.0, -stiffness, 0.0)
+
+
+@cache
+def make_scene() -> Scene:
+    """The compiled scene with its pool of tools."""
+    specs = {shape.name: make_spec(shape) for shape in shapes()}
+    models = {name: spec.compile() for name, spec in specs.items()}
+    first = shapes()[0].name
+    model = models[first]
+    return Scene(
+        model=model,
+        description=specs[first].to_xml(),
+        substeps=8,
+        links=LINKS,
+        object_body="object",
+        hand_geoms=geoms_of(model, ALL_LINKS),
+        object_geoms=tuple(int(model.geom(f"object_{slot}").id) for slot in range(SLOTS)),
+        object_bodies=("object",),
+        pushed_body="object",
+        released=RELEASED,
+        objects=pool_objects(models),
+    )
+
+
+@cache
+def lying(shape: Shape) -> tuple[float, NDArray[np.float64]]:
+    """How a tool lies, head towards +x: height of its origin [m], and its quaternion (4,), wxyz.
+
+    Where it comes to rest its centre of mass is as low as it gets; the search starts with the body's y axis up.
+    """
+    down, step = np.array([0.0, -1.0, 0.0]), 0.1
+    lowest = _centre_height(shape, down)
+    while step > 1e-5:
+        candidates = [_tipped(down, angle, step) for angle in np.arange(8) * np.pi / 4]
+        heights = [_centre_height(shape, one) for one in candidates]
+        if min(heights) < lowest - 1e-12:
+            lowest, down = min(heights), candidates[int(np.argmin(heights))]
+        else:
+            step /= 2
+    head = np.array([0.0, 0.0, 1.0]) + down[2] * -down
+    head /= np.linalg.norm(head)
+    quaternion = np.zeros(4)
+    mujoco.mju_mat2Quat(quaternion, np.stack([head, np.cross(-down, head), -down]).ravel())
+    return shape.reach(down), quaternion
+
+
+def _tipped(direction: NDArray[np.float64], angle: float, step: float) -> NDArray[np.float64]:
+    first = np.cross(direction, [0.0, 0.0, 1.0])
+    first /= np.linalg.norm(first)
+    tipped = direction + step * (np.cos(angle) * first + np.sin(angle) * np.cross(direction, first))
+    return np.asarray(tipped / np.linalg.norm(tipped))
+
+
+def _centre_height(shape: Shape, down: NDArray[np.float64]) -> float:
+    return shape.reach(down) - float(solid_of(shape).centre @ down)
