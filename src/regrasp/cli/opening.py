@@ -26,14 +26,9 @@ def _own_task(file: Path, contents: Contents) -> Task:
     columns = {
         name: (task.observations["policy"].fields.size, task.interface.fields.size) for name, task in TASKS.items()
     }
-    # Where only one of the two fits, the check of that task says what is wrong with the other.
-    for alike in (
-        [name for name, own in columns.items() if own == (observed, acted)],
-        [name for name, own in columns.items() if own[0] == observed],
-        [name for name, own in columns.items() if own[1] == acted],
-    ):
-        if len(alike) == 1:
-            return TASKS[alike[0]]
+    fitting = [name for name, own in columns.items() if own == (observed, acted)]
+    if len(fitting) == 1:
+        return TASKS[fitting[0]]
     found = f"no name of a task, observations of {observed} columns and actions of {acted} columns"
     valid = [f"{name} ({own[0]} and {own[1]})" for name, own in columns.items()]
     raise InputError(file, "", found, "a file that names its task, or --task beside it", valid)

@@ -13,7 +13,7 @@ from regrasp.judges.judge import Judge
 from regrasp.simulation.readings import Readings
 
 RESTING_HEIGHT = 0.02
-"""Height of a lying tool's handle middle above the table [m]; the objects' own range from 0.012 to 0.022."""
+"""Height of a lying tool's handle middle above the table [m]; the objects' own range from 12 to 22 mm."""
 LIFT = 0.15
 """How far above that the tool must be [m]."""
 TILT = 0.3
@@ -25,7 +25,7 @@ SHORTEST_HANDLE = 0.06
 SUNK = 0.01
 """Depth in the table that no bench shows [m]."""
 DEEPEST = 0.01
-"""Penetration by the hand that no bench shows [m]; a firm grip stays below 3 mm."""
+"""Penetration by the hand that no bench shows [m]; a firm grip stays below 2 mm."""
 ENVELOPE_FORCE = 150.0
 """Largest normal force of one contact that counts as physical [N]: the arm's slides give 80, a fingertip about 20."""
 _LEVER = 0.1  # a point this far up the handle tells turning from falling [m]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.report.images import COLOURS, sheet
+from regrasp.report.images import COLOURS, Sheet, sheet
 
 COLUMNS = 6
 # All in inches.
@@ -39,7 +39,9 @@ class Shelf:
 
     @property
     def height(self) -> float:
-        """Of everything [in]."""
+        """Of everything [in]; a single picture has all its text beside it."""
+        if len(self.tiles) == 1:
+            return self.tiles[0].height
         rows = -(-len(self.tiles) // COLUMNS)
         return _HEAD + rows * (self.tiles[0].height + _CAPTION)
 
@@ -52,13 +54,21 @@ def draw_gallery(shelves: Sequence[Shelf]) -> bytes:
     with sheet(width, height) as page:
         y = _EDGE
         for shelf in shelves:
-            page.text(_EDGE, y, shelf.title, weight="bold", fontsize=12)
-            page.text(_EDGE, y + 0.23, shelf.description, color=COLOURS["muted"])
-            for place, tile in enumerate(shelf.tiles):
-                row, column = divmod(place, COLUMNS)
-                x, top = _EDGE + column * (_TILE + _GAP), y + _HEAD + row * (tile.height + _CAPTION)
-                page.picture(x, top, _TILE, tile.height, tile.pixels)
-                page.text(x, top + tile.height + 0.05, tile.caption)
-                page.text(x, top + tile.height + 0.21, tile.note, color=COLOURS[tile.colour], fontsize=8.5)
+            _draw(page, shelf, y)
             y += shelf.height + _BETWEEN
         return page.to_png()
+
+
+def _draw(page: Sheet, shelf: Shelf, y: float) -> None:
+    alone = len(shelf.tiles) == 1
+    head = _EDGE + (_TILE + _GAP if alone else 0)
+    page.text(head, y, shelf.title, weight="bold", fontsize=12)
+    page.text(head, y + 0.23, shelf.description, color=COLOURS["muted"])
+    for place, tile in enumerate(shelf.tiles):
+        row, column = divmod(place, COLUMNS)
+        x = _EDGE + column * (_TILE + _GAP)
+        top = y if alone else y + _HEAD + row * (tile.height + _CAPTION)
+        page.picture(x, top, _TILE, tile.height, tile.pixels)
+        text, below = (head, y + _HEAD) if alone else (x, top + tile.height + 0.05)
+        page.text(text, below, tile.caption)
+        page.text(text, below + 0.16, tile.note, color=COLOURS[tile.colour], fontsize=8.5)

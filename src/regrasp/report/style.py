@@ -43,6 +43,7 @@ section{background:var(--card);border:1px solid var(--line);border-radius:12px;p
 .pair>*{min-width:0}
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,310px),1fr));gap:20px}
 @media (min-width:900px){section{padding:24px 28px}.tiles li{padding:12px 14px}
+  .tiles{grid-template-columns:repeat(auto-fit,minmax(230px,1fr))}
   .pair{grid-template-columns:minmax(0,5fr) minmax(0,8fr)}
   .verdict{font-size:1.25rem}}
 figure{margin:0 0 8px;min-width:0}

@@ -2,7 +2,8 @@
 
 The tool lies flat, its handle across the palm and its head on the thumb's side. One way that works: lower the palm onto
 the handle, close all fingers and the thumb while rising by 5 cm, so that they reach around it, lift, and turn the
-forearm by 1.5 rad while levelling it. With fixed joint targets this succeeds for most tools at the nominal place.
+forearm by 1.5 rad while levelling it. Played blindly, only shifted sideways and forward with the tool, this lifts 35 of
+36 tools from the average place and two thirds from random ones (the test of this file holds the joint targets).
 """
 
 from dataclasses import replace
@@ -13,18 +14,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regrasp.fields import Field, Fields
-from regrasp.judges.tool_pickup import JUDGE, LIFT, RESTING_HEIGHT, gripped, height, off_the_table, tilt, touched
+from regrasp.judges.tool_pickup import JUDGE, RESTING_HEIGHT, gripped, height, off_the_table, tilt, touched
 from regrasp.rotations import from_axis_angle, multiply, two_columns
 from regrasp.simulation.readings import Readings
 from regrasp.simulation.render import Camera
 from regrasp.tasks.adroit import LINKS, joint_targets
 from regrasp.tasks.task import Observation, Range, Task
-from regrasp.tasks.tool_scene import ARM, TIPS, TOUCH_SENSORS, lying, make_scene, make_spec, shapes
+from regrasp.tasks.tool_scene import TIPS, TOUCH_SENSORS, lying, make_scene, make_spec, shapes
 
 JOINTS = 30
 """Of arm and hand."""
 REST = {"ARTy": 0.15, "ARTz": -0.04, "ARRx": 0.45, "WRJ0": -0.45, "THJ4": 0.8, "THJ3": 0.3}
-REST |= {f"{finger}J{joint}": bent for finger in ("FF", "MF", "RF", "LF") for joint, bent in ((2, 0.3), (1, 0.5), (0, 0.3))}
+REST |= {
+    f"{finger}J{joint}": bent for finger in ("FF", "MF", "RF", "LF") for joint, bent in ((2, 0.3), (1, 0.5), (0, 0.3))
+}
 """Joint targets at rest [m, rad], all others 0: a level palm 14 cm above the table, fingers half open."""
 START_PLACE = (0.0, -0.1)
 """Where the handle's middle lies on average [m]."""
@@ -77,7 +80,7 @@ def observe_touch(readings: Readings) -> Tensor:
 
 
 def distance(readings: Readings) -> Tensor:
-    """(B,) mean distance of palm and fingertips from the handle's middle [m]; 5 to 7 cm in a firm grip."""
+    """(B,) mean distance of palm and fingertips from the handle's middle [m]; 4 cm in a firm grip."""
     position, _ = readings.pose("object")
     names = ("palm_position", *(f"{finger}_tip" for finger in TIPS))
     points = torch.stack([readings.sensor(name) for name in names], dim=1)
@@ -87,7 +90,7 @@ def distance(readings: Readings) -> Tensor:
 
 def nearness(readings: Readings) -> Tensor:
     """(B,) 1 with the hand around the handle's middle, falling by half with every 9 cm."""
-    return torch.exp(-8.0 * (distance(readings) - 0.05).clamp(min=0.0))
+    return torch.exp(-8.0 * (distance(readings) - 0.04).clamp(min=0.0))
 
 
 def lifted(readings: Readings) -> Tensor:
@@ -144,10 +147,7 @@ def stillness(readings: Readings) -> Tensor:
 
 
 def cost(readings: Readings) -> Tensor:
-    """For the planner: 1 with the hand far away, less with every stage (reach, grip, lift, turn upright), 0 at the end.
-
-    Within 0.03 of success, as the hand that grips does not close on the handle's middle.
-    """
+    """For the planner: 1 with the hand far away, less with every stage (reach, grip, lift, turn upright), 0 at the end."""
     position, _ = readings.pose("object")
     stages = 0.25 * (1.0 - nearness(readings)) + 0.15 * (1.0 - grip(readings))
     goal = 0.3 * (1.0 - lifted(readings)) + 0.3 * (1.0 - uprightness(readings))
@@ -172,9 +172,21 @@ def draw_starts(objects: NDArray[np.int64], generator: np.random.Generator) -> N
     return np.concatenate([joints.clip(*limits), place, np.array(heights)[:, None], turned, still], axis=1)
 
 
+# fmt: off
+_HELD_UP = (
+    0.026, 0.2401, 0.016, 0.0278, 0.0, 1.5501, 0.115, -0.3693, -0.026, 0.9592, 1.2057, 1.2347, -0.0035, 1.0016, 1.2088,
+    1.2383, -0.0029, 1.007, 1.2063, 1.2354, 0.0088, -0.0047, 0.9759, 1.2064, 1.2355, 0.79, 1.3016, 0.2054, 0.0671,
+    -0.3101, -0.0245, -0.0707, 0.4671, -0.7617, 0.0155, 0.0052, 0.6477,
+)
+"""Joints, position and quaternion where the motion described above ends with the first tool."""
+# fmt: on
+
+
 def goal_state() -> NDArray[np.float64]:
-    """(73,) the first tool held up, 0.4 m above the table."""
-    return np.zeros(73)
+    """(73,) the first tool held up, 0.45 m above the table."""
+    state = np.concatenate([_HELD_UP, np.zeros(make_scene().model.nv)])
+    state[JOINTS + 3 : JOINTS + 7] /= np.linalg.norm(state[JOINTS + 3 : JOINTS + 7])
+    return state
 
 
 def dropped_state() -> NDArray[np.float64]:
@@ -190,15 +202,16 @@ def rest_action() -> tuple[float, ...]:
     return tuple(((2 * _joints(REST) - low - high) / (high - low)).tolist())
 
 
+TACTILE_FIELDS = Fields(Field(name.removeprefix("ST_Tch_"), 1, "N") for name in TOUCH_SENSORS)
 TASK = Task(
     name="tool-pickup",
-    description="Reach for a tool on a table, lift it by its handle and hold it upright, with a 24-joint hand on an arm.",
+    description="Lift a tool from a table by its handle and hold it upright, with a 24-joint hand on a 6-joint arm.",
     make_scene=make_scene,
     interface=INTERFACE,
     observations={
         "policy": Observation(POLICY_FIELDS, observe),
         "privileged": Observation(PRIVILEGED_FIELDS, observe_privileged),
-        "tactile": Observation(Fields(Field(name.removeprefix("ST_Tch_"), 1, "N") for name in TOUCH_SENSORS), observe_touch),
+        "tactile": Observation(TACTILE_FIELDS, observe_touch),
     },
     rewards={
         "reach": reach,
@@ -215,13 +228,15 @@ TASK = Task(
     draw_starts=draw_starts,
     disturbances={
         "push": Range(
-            0.2, 0.6, "the tool's weight (2 N) for 0.1 to 0.3 s: it brushes against something", delay=(0, 40), duration=5
+            0.2,
+            0.6,
+            "the tool's weight (2 N) for 0.1 to 0.3 s: it brushes against something",
+            delay=(0, 40),
+            duration=5,
         ),
         "drop": Range(0.12, 0.4, "fingers that let go for as long as a supply drops out", delay=(0, 40)),
         "slip": Range(0.1, 0.4, "a wet or greasy handle", delay=(0, 40), duration=25),
-        "pose_error": Range(
-            0.01, 0.03, "a camera that was knocked: 1 to 3 cm", delay=(0, 40), duration=5, planar=True
-        ),
+        "pose_error": Range(0.01, 0.03, "a camera that was knocked: 1 to 3 cm", delay=(0, 40), duration=5, planar=True),
         "friction": Range(0.5, 0.8, "a dusty handle, worn fingertips"),
         "mass": Range(0.6, 2.0, "wood in place of plastic, or metal"),
         "actuator": Range(0.6, 0.85, "warm motors or a low supply"),

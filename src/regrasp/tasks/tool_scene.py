@@ -37,8 +37,15 @@ MOUNT = (0.0, -0.6, 0.25)
 """Where the arm stands when its slides are at zero [m]."""
 TIPS = {"thumb": "th", "index": "ff", "middle": "mf", "ring": "rf", "little": "lf"}
 TOUCH_SENSORS = tuple(
-    f"ST_Tch_{name}" for name in (*(f"{tip}{part}" for part in ("tip", "middle", "proximal", "metacarpal")
-                                    for tip in ("ff", "mf", "rf", "lf", "th")), "palm")
+    f"ST_Tch_{name}"
+    for name in (
+        *(
+            f"{tip}{part}"
+            for part in ("tip", "middle", "proximal", "metacarpal")
+            for tip in ("ff", "mf", "rf", "lf", "th")
+        ),
+        "palm",
+    )
 )
 """The model's own touch sensors on the palm's side of the hand."""
 SLOTS = 4
