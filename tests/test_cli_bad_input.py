@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -119,11 +120,11 @@ def test_checkpoints_of_another_task_or_interface(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec, interface = make_spec(), replace(TASK.interface, rate=50.0)
-    make_checkpoint(tmp_path / "hammer", 0, replace(spec, task="adroit-hammer"))
+    make_checkpoint(tmp_path / "harp", 0, replace(spec, task="adroit-harp"))
     make_checkpoint(tmp_path / "slow", 0, replace(spec, interface=interface))
-    other = refused(capsys, "evaluate", tmp_path / "hammer", "--panel", made / "panel.json")
-    assert "'adroit-hammer'" in other
-    assert "valid names: adroit-door" in other
+    other = refused(capsys, "evaluate", tmp_path / "harp", "--panel", made / "panel.json")
+    assert "'adroit-harp'" in other
+    assert re.search("valid names: .*adroit-door", other)
     slow = refused(capsys, "evaluate", tmp_path / "slow", "--panel", made / "panel.json")
     assert interface.digest in slow
     assert TASK.interface.digest in slow
@@ -164,5 +165,5 @@ def test_an_unknown_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     for arguments in (["panel", "make", "--out", tmp_path / "p"], ["demos", "info", "x"], ["bench", "simulation"]):
         sentence = refused(capsys, *arguments, "--task", "adroit-dore")
         assert "'adroit-dore'" in sentence
-        assert "valid names: adroit-door" in sentence
+        assert re.search("valid names: .*adroit-door", sentence)
     assert list(tmp_path.iterdir()) == []

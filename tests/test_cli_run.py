@@ -118,9 +118,9 @@ def test_another_seed_in_the_same_folder_is_refused(place: Path, whole: tuple[Pa
     ("change", "sentence"),
     [
         (("iterations = 12", "iteration = 12"), "[rl] iteration"),
-        (('task = "adroit-door"', 'task = "adroit-dor"'), "expected the name of a task (valid names: adroit-door)"),
+        (('task = "adroit-door"', 'task = "adroit-dor"'), "task: found 'adroit-dor', expected the name of a task"),
         (('"panel.json"', '"none.json"'), "none.json: found no such file, expected a panel file"),
-        (('"push"', '"shove"'), "found 'shove', expected kinds that adroit-door can draw (valid names: push"),
+        (('"push"', '"shove"'), "found 'shove', expected names that adroit-door has (valid names: push"),
     ],
 )
 def test_a_bad_curriculum_gets_one_sentence_and_writes_nothing(

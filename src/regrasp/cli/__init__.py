@@ -20,19 +20,25 @@ from regrasp.cli.evaluate import evaluate
 from regrasp.cli.gate import gate
 from regrasp.cli.panel import info as panel_info
 from regrasp.cli.panel import make
+from regrasp.cli.plan import plan
 from regrasp.cli.report import report
 from regrasp.cli.run import run
-from regrasp.cli.show import tasks
+from regrasp.cli.show import tasks as show_tasks
+from regrasp.cli.tasks import check, list_tasks
 from regrasp.errors import InputError
 
 Commands = dict[str, Callable[..., None]]
 COMMANDS: Commands = {"run": run, "gate": gate, "evaluate": evaluate, "compare": compare, "report": report}
 GROUPS: dict[str, tuple[str, Commands]] = {
-    "demos": (
-        "Look into a demonstration file (info), draw it (show), or record one (record).",
-        {"info": demos_info, "show": demos_show, "record": record},
+    "tasks": (
+        "List the built-in tasks (list), or check that one keeps the contract (check).",
+        {"list": list_tasks, "check": check},
     ),
-    "show": ("Draw what there is: every task and its objects (tasks).", {"tasks": tasks}),
+    "demos": (
+        "Look into a demonstration file (info), draw it (show), or make one (record, plan).",
+        {"info": demos_info, "show": demos_show, "record": record, "plan": plan},
+    ),
+    "show": ("Draw what there is: every task and its objects (tasks).", {"tasks": show_tasks}),
     "panel": ("Look into a panel file (info), or make one (make).", {"info": panel_info, "make": make}),
     "bench": ("Measure how fast this machine simulates (simulation).", {"simulation": simulation}),
 }
@@ -45,7 +51,9 @@ _UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EISDIR,
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on.
+    """Run one command and return its exit code.
+
+    It is 0, 1 if a check failed, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on.
 
     Args:
         arguments: of the command, `sys.argv[1:]` if left out.

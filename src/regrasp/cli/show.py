@@ -42,7 +42,7 @@ def tasks(out: Path, tasks: tuple[str, ...] = (), json: bool = False) -> None:
         picture.write(draw_gallery(shelves))
     drawn = {shelf.title: [tile.caption for tile in shelf.tiles] for shelf in shelves}
     count = sum(len(names) for names in drawn.values())
-    emit({"picture": str(out), "tasks": drawn}, json, f"{out}: {len(shown)} tasks, {count} objects")
+    emit({"picture": str(out), "tasks": drawn}, json, f"{out}: tasks drawn: {len(shown)}, objects: {count}")
 
 
 def _shelf(task: "Task") -> "Shelf":

@@ -81,7 +81,7 @@ def observe_touch(readings: Readings) -> Tensor:
 
 
 def turning(readings: Readings) -> Tensor:
-    """5 · decrease of the angle to the target during the last control step [rad], from the object's angular velocity."""
+    """5 · decrease of the angle to the target in the last control step [rad], from the object's angular velocity."""
     _, quaternion = readings.pose("object")
     _, own = readings.twist("object")
     left = rotation_to_target(readings)[:, 1:]
