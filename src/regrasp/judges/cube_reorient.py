@@ -1,7 +1,8 @@
 """An object is reoriented when it keeps within 0.2 rad of its target orientation for half a second, never dropped.
 
-Stable contact means that at least two regions of the hand touch: on an open palm the object always rests on something,
-and only a second region can turn it, or stop it from rolling off. A knock or an opened grip breaks exactly that.
+Stable contact means that the hand touches the object and has it in its cup: within 35 mm of where it rests. On a palm
+that faces up an object always rests on something, and fingers let go of it all the time to turn it; but outside the cup
+they cannot reach around it. A knock or an opened grip takes it there.
 """
 
 import torch
@@ -15,6 +16,8 @@ TOLERANCE = 0.2
 """Angle to the target that counts as success [rad]."""
 CENTRE = (1.0, 0.885, 0.18)
 """Where an object rests in the hand, in the world frame [m]."""
+CUP = 0.035
+"""Distance from `CENTRE` up to which an object lies in the cup of the hand [m]."""
 LOWEST = 0.1
 """Height below which the object has left the hand [m]; the palm's underside is at 0.12."""
 FARTHEST = 0.13
@@ -44,10 +47,11 @@ def reoriented(readings: Readings) -> Tensor:
     return angle_to_target(readings) < TOLERANCE
 
 
-def held_by_two(readings: Readings) -> Tensor:
-    """(B,) bool: at least two contact regions touch the object."""
-    touching: Tensor = readings.touching().sum(1) >= 2
-    return touching
+def in_the_cup(readings: Readings) -> Tensor:
+    """(B,) bool: touched by the hand, and near where it rests."""
+    position, _ = readings.pose("object")
+    away: Tensor = torch.linalg.vector_norm(position - position.new_tensor(CENTRE), dim=1)
+    return readings.touching().any(1) & (away < CUP)
 
 
 def left_the_hand(readings: Readings) -> Tensor:
@@ -75,7 +79,7 @@ def excessive_force(readings: Readings) -> Tensor:
 
 JUDGE = Judge(
     success=reoriented,
-    touching=held_by_two,
+    touching=in_the_cup,
     primary="success_held",
     held_steps=12,
     stable_steps=3,
