@@ -12,6 +12,7 @@ import tyro
 from tyro.extras import SubcommandApp
 
 from regrasp.cli.bench import simulation
+from regrasp.cli.bench_objects import objects
 from regrasp.cli.compare import compare
 from regrasp.cli.demos import info as demos_info
 from regrasp.cli.demos_record import record
@@ -40,7 +41,10 @@ GROUPS: dict[str, tuple[str, Commands]] = {
     ),
     "show": ("Draw what there is: every task and its objects (tasks).", {"tasks": show_tasks}),
     "panel": ("Look into a panel file (info), or make one (make).", {"info": panel_info, "make": make}),
-    "bench": ("Measure how fast this machine simulates (simulation).", {"simulation": simulation}),
+    "bench": (
+        "Measure how fast this machine simulates (simulation), and what many objects in one batch cost (objects).",
+        {"simulation": simulation, "objects": objects},
+    ),
 }
 DESCRIPTION = (
     "Turns a few dexterous demonstrations into a policy that enters contact, finishes the task and recovers, and proves"

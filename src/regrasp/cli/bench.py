@@ -47,7 +47,7 @@ def simulation(
     rates: list[dict[str, float]] = []
     with Contestants(found, worlds, threads, processes) as contestants, progress("rounds", console()) as bar:
         work = bar.add_task("measuring", total=None, unit="rounds")
-        for total, measured in rounds(contestants, seconds):
+        for total, measured in rounds(contestants.all, contestants.turn, seconds):
             rates.append(measured)
             bar.update(work, advance=1, total=total)
     data = {

@@ -1,8 +1,8 @@
-"""Three ways to step the same task, taking turns: the full step, the bare engine, Gymnasium's async environments."""
+"""Ways to step the same task, taking turns: the full step, the bare engine, Gymnasium's async environments."""
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, redirect_stderr
 from io import StringIO
 from types import TracebackType
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from regrasp.seeding import numpy_stream
 from regrasp.simulation.disturbance import NONE
+from regrasp.simulation.scene import Scene
 from regrasp.tasks.environment import Environment
 from regrasp.tasks.task import Task
 
@@ -40,40 +41,53 @@ class _Contestant(Protocol):
 class _Full:
     """Control, disturbances, engine, observation, reward, contact, judgement."""
 
-    def __init__(self, task: Task, worlds: int, threads: int, starts: NDArray[np.float64]) -> None:
-        self.worlds = worlds
+    def __init__(self, task: Task, threads: int, starts: NDArray[np.float64], objects: NDArray[np.int64]) -> None:
+        self.worlds = worlds = len(starts)
         self._environment = Environment(task, worlds, threads)
-        self._starts = starts
+        self._starts, self._objects = starts, objects
         self.reset()
 
     def reset(self) -> None:
-        self._environment.reset(np.arange(self.worlds), self._starts, [NONE] * self.worlds, [0] * self.worlds)
+        count = self.worlds
+        self._environment.reset(np.arange(count), self._starts, [NONE] * count, [0] * count, self._objects)
 
     def step(self, actions: NDArray[np.float32]) -> None:
         self._environment.step(torch.from_numpy(actions))
 
 
-class _Engine:
-    """The engine's own batch: write controls, step."""
+class Engine:
+    """The engine's own batch: write controls, step.
 
-    def __init__(self, task: Task, worlds: int, threads: int, starts: NDArray[np.float64]) -> None:
-        self.worlds = worlds
-        model = task.scene.model
-        self._substeps = task.scene.substeps
-        self._batch = mujoco.batch.Batch(model, worlds, threads)
+    World i begins in starts[i] (B, S) and holds object objects[i] of the scene's pool.
+    """
+
+    def __init__(
+        self, task: Task, scene: Scene, threads: int, starts: NDArray[np.float64], objects: NDArray[np.int64]
+    ) -> None:
+        self.worlds = len(starts)
+        model = scene.model
+        self._substeps = scene.substeps
+        self._batch = mujoco.batch.Batch(model, self.worlds, threads)
+        for name, table in scene.objects.tables.items():
+            self._batch.expand(name)[:] = table[objects]
         self._ctrl = self._batch.bind("ctrl")
-        self._places = np.split(starts, [model.nq, model.nq + model.nv], axis=1)
+        columns = {"qpos": model.nq, "qvel": model.nv, "mocap_pos": 3 * model.nmocap}
+        if scene.fixture_turns:
+            columns["mocap_quat"] = 4 * model.nmocap
+        self._places = dict(zip(columns, np.split(starts, np.cumsum([*columns.values()])[:-1], axis=1), strict=True))
         self._offset, self._scale = (part.numpy() for part in task.control_map)
         self.reset()
 
     def reset(self) -> None:
+        """Back to the starts."""
         self._batch.reset()
-        for name, rows in zip(("qpos", "qvel", "mocap_pos"), self._places, strict=True):
+        for name, rows in self._places.items():
             view = self._batch.bind(name)
             view[:] = rows.reshape(view.shape)
         self._batch.forward()
 
     def step(self, actions: NDArray[np.float32]) -> None:
+        """One control step with actions (B, A)."""
         self._ctrl[:] = self._offset + self._scale * actions
         self._batch.step(nstep=self._substeps)
 
@@ -117,11 +131,12 @@ class Contestants:
             vector = _Gymnasium(GYMNASIUM[task.name], gymnasium_worlds)
             self._open.callback(vector.close)
             self.all["gymnasium"] = vector
-        starts = task.draw_starts(task.draw_objects(worlds, generator), generator)
-        self.all["full"] = _Full(task, worlds, threads, starts)
-        self.all["engine"] = _Engine(task, worlds, threads, starts)
+        objects = task.draw_objects(worlds, generator)
+        starts = task.draw_starts(objects, generator)
+        self.all["full"] = _Full(task, threads, starts, objects)
+        self.all["engine"] = Engine(task, task.scene, threads, starts, objects)
         self.most = max(one.worlds for one in self.all.values())
-        self.actions = _smooth_noise(EPISODE, self.most, task.interface.fields.size, generator)
+        self.actions = smooth_noise(EPISODE, self.most, task.interface.fields.size, generator)
         self._clock = dict.fromkeys(self.all, 0)
 
     def turn(self, name: str) -> float:
@@ -144,7 +159,7 @@ class Contestants:
         self._open.close()
 
 
-def _smooth_noise(steps: int, worlds: int, size: int, generator: np.random.Generator) -> NDArray[np.float32]:
+def smooth_noise(steps: int, worlds: int, size: int, generator: np.random.Generator) -> NDArray[np.float32]:
     """(T, B, A): a bounded random walk, as wild as exploration and no wilder."""
     actions: NDArray[np.float32] = np.zeros((steps, worlds, size), np.float32)
     for t in range(1, steps):
@@ -153,14 +168,16 @@ def _smooth_noise(steps: int, worlds: int, size: int, generator: np.random.Gener
     return actions
 
 
-def rounds(contestants: Contestants, seconds: float) -> Iterator[tuple[int, dict[str, float]]]:
-    """Yields (number of rounds there will be, name → control steps/s in this round) with every contestant in each."""
-    for name in contestants.all:
-        contestants.turn(name)  # pays for what is made once
+def rounds(
+    names: Collection[str], turn: Callable[[str], float], seconds: float
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Yields (number of rounds there will be, name → control steps/s in this round) with everyone's turn in each."""
+    for name in names:
+        turn(name)  # pays for what is made once
     begun, done, total = time.perf_counter(), 0, 1
     while done < total:
         done += 1
-        rates = {name: contestants.turn(name) for name in contestants.all}
+        rates = {name: turn(name) for name in names}
         spent = (time.perf_counter() - begun) / (done * len(rates))
         total = max(FEWEST, round(seconds / spent))
         yield total, rates

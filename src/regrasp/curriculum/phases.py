@@ -233,7 +233,7 @@ def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTu
     return FineTuning(
         policy=policy,
         critic=Critic(inputs, config.critic_hidden, torch_stream(seed, "critic")),
-        rollout=Rollout(environment, starts, torch_stream(seed, "rl"), config.reward_terms),
+        rollout=Rollout(environment, starts, torch_stream(seed, "rl"), config.reward_terms, config.noise_correlation),
         demonstrations=_taught(given, policy),
         config=config,
         seed=seed,

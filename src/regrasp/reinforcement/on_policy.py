@@ -47,6 +47,7 @@ class OnPolicyConfig:
         critic_warmup: iterations in which only the critic learns.
         critic_hidden: widths of the critic's hidden layers.
         initial_noise: the action noise of a policy that begins without demonstrations, in half action ranges.
+        noise_correlation: of the action noise at two control steps in a row.
         reward_terms: the task's reward terms that count, as success and dropped for a sparse reward; all if empty.
         largest_reward: what a control step in success pays; brings returns to the order of 1.
         demonstration_weight: λ_BC at the start.
@@ -75,6 +76,7 @@ class OnPolicyConfig:
     critic_warmup: int = _setting(5, minimum=0)
     critic_hidden: tuple[int, ...] = (256, 256)
     initial_noise: float = _setting(0.2, above=0.0)
+    noise_correlation: float = _setting(0.0, minimum=0.0, maximum=0.99)
     reward_terms: tuple[str, ...] = ()
     largest_reward: float = _setting(20.0, above=0.0)
     demonstration_weight: float = _setting(0.1, minimum=0.0)

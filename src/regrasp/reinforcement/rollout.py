@@ -1,5 +1,6 @@
 """Short segments of experience from worlds that never wait for each other."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -72,11 +73,18 @@ class Rollout:
         environment: the worlds.
         starts: where episodes begin.
         noise: of the actions.
+        correlation: of a world's noise at two steps in a row. White noise makes a position-controlled hand tremble on the
+            spot; correlated noise (Hollenstein et al. 2024, "Colored noise in PPO") moves it.
         terms: the task's reward terms that count; all of them if left out.
     """
 
     def __init__(
-        self, environment: Environment, starts: Starts, noise: torch.Generator, terms: Sequence[str] = ()
+        self,
+        environment: Environment,
+        starts: Starts,
+        noise: torch.Generator,
+        terms: Sequence[str] = (),
+        correlation: float = 0.0,
     ) -> None:
         self.environment = environment
         self.starts = starts
@@ -85,6 +93,8 @@ class Rollout:
         count = environment.count
         self._limit = starts.generator.integers(1, environment.task.horizon + 1, size=count)
         self._own_start = np.ones(count, bool)
+        self.correlation = correlation
+        self._drawn = torch.zeros(count, environment.task.interface.fields.size)
         self._observation: dict[str, Tensor] = {}
 
     def begin(self, from_demonstrations: float) -> None:
@@ -99,7 +109,7 @@ class Rollout:
         for _ in range(steps):
             before = self._observation
             mean = policy.fixed_mean(before["policy"])
-            draw = torch.randn(mean.shape, generator=self.noise)
+            draw = self._draw(mean)
             action = mean + std * draw
             step = self.environment.step(action)
             settled = self._settled()
@@ -118,6 +128,12 @@ class Rollout:
                 finished += self._finish(np.flatnonzero(ended), from_demonstrations)
         segment = Segment(**{name: torch.stack(values) for name, values in rows.items()})
         return segment, Finished(*(int(n) for n in finished))
+
+    def _draw(self, mean: Tensor) -> Tensor:
+        """Standard normal noise (B, A), correlated in time."""
+        fresh = torch.randn(mean.shape, generator=self.noise)
+        self._drawn = self.correlation * self._drawn + math.sqrt(1.0 - self.correlation**2) * fresh
+        return self._drawn
 
     def _settled(self) -> Tensor:
         judgement = self.environment.judgement
@@ -148,6 +164,7 @@ class Rollout:
             "limit": self._limit.copy(),
             "own_start": self._own_start.copy(),
             "noise": self.noise.get_state().numpy(),
+            "drawn": self._drawn.numpy().copy(),
         }
         arrays |= {f"observation/{name}": value.numpy().copy() for name, value in self._observation.items()}
         return arrays | {f"environment/{name}": value for name, value in self.environment.save().items()}
@@ -156,6 +173,7 @@ class Rollout:
         """Continue from what `save` returned."""
         self._limit = np.array(saved["limit"])
         self._own_start = np.array(saved["own_start"])
+        self._drawn = torch.from_numpy(np.array(saved["drawn"]))
         self.noise.set_state(torch.from_numpy(np.array(saved["noise"])))
         self._observation = {k: torch.from_numpy(np.array(v)) for k, v in _below(saved, "observation").items()}
         self.environment.restore(_below(saved, "environment"))

@@ -5,6 +5,7 @@ plane; the table's friction is dry friction in the disc's three joints. The left
 middle, the right finger is its image under half a turn.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import mujoco
@@ -34,15 +35,15 @@ _THICKNESS = 0.008  # radius of a finger's links [m]
 _GRAVITY = 9.81
 
 
-def make_spec(shape: Shape) -> mujoco.MjSpec:
-    """The model with one disc, editable."""
+def make_spec(shape: Shape, pool: Sequence[Shape]) -> mujoco.MjSpec:
+    """The model with one disc of a pool, editable."""
     spec = mujoco.MjSpec()
     spec.modelname = "planar_turn"
     spec.compiler.degree = False
     spec.option.timestep = 0.005
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_MIDPHASE | mujoco.mjtDisableBit.mjDSBL_GRAVITY
-    add_meshes(spec, SHAPES)
+    add_meshes(spec, pool)
     _add_table(spec)
     _add_disc(spec, shape)
     for name, angle in (("left", 0.0), ("right", np.pi)):
@@ -102,9 +103,14 @@ def _add_finger(spec: mujoco.MjSpec, name: str, angle: float) -> None:
 
 @cache
 def make_scene() -> Scene:
-    """The compiled scene with all discs."""
-    first = make_spec(SHAPES[0])
-    models = {shape.name: make_spec(shape).compile() for shape in SHAPES[1:]}
+    """The compiled scene with the task's discs."""
+    return make_scene_of(SHAPES)
+
+
+def make_scene_of(pool: Sequence[Shape]) -> Scene:
+    """The compiled scene with a pool of discs, its first in the model."""
+    first = make_spec(pool[0], pool)
+    models = {shape.name: make_spec(shape, pool).compile() for shape in pool[1:]}
     model = first.compile()
     return Scene(
         model=model,
@@ -118,7 +124,7 @@ def make_scene() -> Scene:
         pushed_body="disc",
         object_joints=JOINTS,
         released={f"A_{finger}_{joint}": angle for finger in LINKS for joint, angle in REST.items()},
-        objects=pool_objects({SHAPES[0].name: model, **models}),
+        objects=pool_objects({pool[0].name: model, **models}),
     )
 
 

@@ -6,6 +6,7 @@ as the package's, and as stable on these objects.
 """
 
 import importlib.util
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -54,8 +55,8 @@ def model_file() -> Path:
     return Path(found.origin).parent / "envs" / "assets" / "hand" / "manipulate_block.xml"
 
 
-def make_spec(shape: Shape) -> mujoco.MjSpec:
-    """The recomposed model with one object, editable."""
+def make_spec(shape: Shape, pool: Sequence[Shape]) -> mujoco.MjSpec:
+    """The recomposed model with one object of a pool, editable."""
     spec = mujoco.MjSpec.from_file(str(model_file()))
     spec.option.timestep, spec.option.iterations = 0.004, 8
     spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_MIDPHASE)
@@ -63,7 +64,7 @@ def make_spec(shape: Shape) -> mujoco.MjSpec:
         spec.delete(spec.body(name))
     for sensor in list(spec.sensors):
         spec.delete(sensor)
-    add_meshes(spec, shapes())
+    add_meshes(spec, pool)
     held = spec.worldbody.add_body(name="object", pos=CENTRE)
     held.add_freejoint(name="object")
     add_shape(spec, held, shape, SLOTS)
@@ -85,10 +86,15 @@ def make_spec(shape: Shape) -> mujoco.MjSpec:
 
 @cache
 def make_scene() -> Scene:
-    """The compiled scene with its pool of objects."""
-    specs = {shape.name: make_spec(shape) for shape in shapes()}
+    """The compiled scene with the task's objects."""
+    return make_scene_of(shapes())
+
+
+def make_scene_of(pool: Sequence[Shape]) -> Scene:
+    """The compiled scene with a pool of objects, its first in the model."""
+    specs = {shape.name: make_spec(shape, pool) for shape in pool}
     models = {name: spec.compile() for name, spec in specs.items()}
-    first = shapes()[0].name
+    first = pool[0].name
     model = models[first]
     return Scene(
         model=model,
@@ -110,7 +116,7 @@ def make_scene() -> Scene:
 
 def make_interface() -> ActionInterface:
     """Absolute joint targets, scaled to [-1, 1] by the actuators' ranges."""
-    actuators = make_spec(shapes()[0]).actuators
+    actuators = make_spec(shapes()[0], shapes()).actuators
     return ActionInterface(
         fields=Fields(Field(actuator.name.removeprefix("robot0:A_"), 1, "rad") for actuator in actuators),
         low=tuple(float(actuator.ctrlrange[0]) for actuator in actuators),

@@ -34,7 +34,7 @@ START_PLACE = (0.0, -0.1)
 START_OFFSET, START_YAW, START_JOINTS = 0.05, 0.5, 0.02
 """A start is at most so far from the average in x and y [m] and about the vertical [rad]; joints scatter with this
 standard deviation [m, rad]."""
-INTERFACE = replace(joint_targets(make_spec(shapes()[0])), rate=25.0)
+INTERFACE = replace(joint_targets(make_spec(shapes()[0], shapes())), rate=25.0)
 POLICY_FIELDS = Fields(
     [
         Field("arm_slides", 3, "m"),

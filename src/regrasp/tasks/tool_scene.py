@@ -13,6 +13,7 @@ Hand and arm are those of `adroit_relocate` in the installed gymnasium-robotics,
   0.2 mm/s, at 1.4 times the cost.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import mujoco
@@ -63,8 +64,8 @@ def shapes() -> tuple[Shape, ...]:
     return read_shapes(shipped_objects("tool-pickup"))
 
 
-def make_spec(shape: Shape) -> mujoco.MjSpec:
-    """The recomposed model with one tool, editable."""
+def make_spec(shape: Shape, pool: Sequence[Shape]) -> mujoco.MjSpec:
+    """The recomposed model with one tool of a pool, editable."""
     spec = read_spec("adroit_relocate", TOUCH_SENSORS)
     spec.delete(spec.body("Object"))
     spec.delete(spec.site("target"))
@@ -72,6 +73,7 @@ def make_spec(shape: Shape) -> mujoco.MjSpec:
     _set_table(spec)
     _set_arm(spec)
     set_gains(spec)
+    add_meshes(spec, pool)
     _add_tool(spec, shape)
     add_contact_sensors(spec, ALL_LINKS, "object")
     add_site_position(spec, "palm_position", "S_grasp")
@@ -81,7 +83,6 @@ def make_spec(shape: Shape) -> mujoco.MjSpec:
 
 
 def _add_tool(spec: mujoco.MjSpec, shape: Shape) -> None:
-    add_meshes(spec, shapes())
     tool = spec.worldbody.add_body(name="object", pos=[0.0, 0.0, 0.02])
     tool.add_freejoint(name="object")
     add_shape(spec, tool, shape, SLOTS)
@@ -131,10 +132,15 @@ def _set_arm(spec: mujoco.MjSpec) -> None:
 
 @cache
 def make_scene() -> Scene:
-    """The compiled scene with its pool of tools."""
-    specs = {shape.name: make_spec(shape) for shape in shapes()}
+    """The compiled scene with the task's tools."""
+    return make_scene_of(shapes())
+
+
+def make_scene_of(pool: Sequence[Shape]) -> Scene:
+    """The compiled scene with a pool of tools, its first in the model."""
+    specs = {shape.name: make_spec(shape, pool) for shape in pool}
     models = {name: spec.compile() for name, spec in specs.items()}
-    first = shapes()[0].name
+    first = pool[0].name
     model = models[first]
     return Scene(
         model=model,
