@@ -10,7 +10,8 @@ from regrasp.seeding import numpy_stream
 from regrasp.simulation.disturbance import NONE
 from regrasp.simulation.shapes import solid_of
 from regrasp.tasks.environment import Environment
-from regrasp.tasks.planar_turn import SHAPES, TABLE_FRICTION, TASK, lost_state, turned_state
+from regrasp.tasks.planar_fingers import SHAPES, TABLE_FRICTION
+from regrasp.tasks.planar_turn import TASK, lost_state, turned_state
 
 REST = torch.tensor(TASK.rest, dtype=torch.float32)
 

@@ -20,11 +20,14 @@ MIDDLE = 0.015
 REACH = 0.07
 """Distance from the middle at which the disc has left the fingers' reach [m]: they cannot bring it back from there."""
 RADIUS = 0.04
-"""Nominal radius of the discs [m]; it turns angles into travel of the edge."""
+"""Nominal radius of the discs [m]."""
+LEVER = 0.1
+"""Turns angles into travel [m/rad]: longer than the radius, so that a jump to the goal stands out from a push."""
 ENVELOPE_FORCE = 20.0
-"""Largest normal force on the disc that counts as physical [N]; the fingers' motors press with about 4."""
-DEEPEST = 0.004
-"""Penetration that no bench shows [m]; the engine's soft contacts stay below 1 mm here."""
+"""Largest normal force on the disc that counts as physical [N]; full strokes at random, with knocks, reach 12."""
+DEEPEST = 0.008
+"""Penetration that no bench shows [m]: the radius of a finger. The engine's contacts are soft: random full strokes reach
+7.1 mm."""
 
 
 def off_middle(readings: Readings) -> Tensor:
@@ -60,10 +63,10 @@ def out_of_reach(readings: Readings) -> Tensor:
 
 
 def disc_place(readings: Readings) -> Tensor:
-    """(B, 3) where the disc is: x, y and the travel of its edge [m]."""
+    """(B, 3) where the disc is: x, y and the travel of a point `LEVER` away from its axis [m]."""
     names = ("disc_x", "disc_y", "disc_turn")
     x, y, turn = (readings.joint(name) for name in names)
-    return torch.stack([x, y, RADIUS * turn], dim=1)
+    return torch.stack([x, y, LEVER * turn], dim=1)
 
 
 def penetrating(readings: Readings) -> Tensor:
@@ -85,11 +88,12 @@ JUDGE = Judge(
     # More than 12 steps of 40 ms: 0.5 s.
     held_steps=12,
     unbroken=True,
-    # 80 ms: a stroke lasts two to eight steps, a bounce one.
+    # 80 ms: a touch of one step may be a bounce.
     stable_steps=2,
     recovery_window=50,
     tracked=disc_place,
-    fastest=1.5,
+    # The hardest push that a bench would see moves the lightest disc at 2.0 m/s; a jump to the goal at 3.9.
+    fastest=3.0,
     violations={"excessive_force": excessive_force},
     impossible={"penetration": penetrating},
 )

@@ -187,7 +187,7 @@ TASK = Task(
         "latency": Range(1, 2, "40 to 80 ms of camera and bus"),
         "sensor_noise": Range(0.03, 0.1, "2 to 6 degrees, tendon-driven encoders and a tag-based pose"),
     },
-    camera=Camera(lookat=(1.0, 0.93, 0.2), distance=0.48, azimuth=120.0, elevation=-35.0),
+    camera=Camera(lookat=(1.0, 0.92, 0.25), distance=0.4, azimuth=140.0, elevation=-32.0),
     rest=rest_action(),
     held_out=tuple(shape.name for shape in shapes() if shape.split == "held_out"),
     misjudged=("object_position",),

@@ -162,7 +162,7 @@ TASK = Task(
     },
     rewards={"turning": turning, "centre": centre, "touch": touch, "success": success, "lost": lost},
     judge=JUDGE,
-    # A trained policy needs about 40 steps; the rest is for coming back from a knock.
+    # 5 s: more than one stroke, and time to come back from a knock.
     horizon=125,
     draw_starts=draw_starts,
     disturbances=DISTURBANCES,
