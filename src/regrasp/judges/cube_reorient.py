@@ -1,6 +1,6 @@
 """An object is reoriented when it keeps within 0.2 rad of its target orientation for half a second, never dropped.
 
-Stable contact means that the hand touches the object and has it in its cup: within 35 mm of where it rests. On a palm
+Stable contact means that the hand touches the object and has it in its cup: within 65 mm of where it rests. On a palm
 that faces up an object always rests on something, and fingers let go of it all the time to turn it; but outside the cup
 they cannot reach around it. A knock or an opened grip takes it there.
 """
@@ -16,8 +16,8 @@ TOLERANCE = 0.2
 """Angle to the target that counts as success [rad]."""
 CENTRE = (1.0, 0.885, 0.18)
 """Where an object rests in the hand, in the world frame [m]."""
-CUP = 0.035
-"""Distance from `CENTRE` up to which an object lies in the cup of the hand [m]."""
+CUP = 0.065
+"""Distance from `CENTRE` up to which an object lies in the cup of the hand [m]: fingers work on it 2 to 6 cm away."""
 LOWEST = 0.1
 """Height below which the object has left the hand [m]; the palm's underside is at 0.12."""
 FARTHEST = 0.13

@@ -38,6 +38,8 @@ REST |= {f"{finger}J{joint}": angle for finger in ("FF", "MF", "RF", "LF") for j
 """Actuator targets of a hand that cups an object without holding it [rad]; all others 0."""
 GOAL_PLACE = (1.0, 0.885, 0.36)
 """Where the target orientation is drawn [m]."""
+OBJECT_COLOUR = (0.2, 0.45, 0.7, 1.0)
+GOAL_COLOUR = (0.85, 0.5, 0.25, 0.6)
 TACTILE = ("fftip", "mftip", "rftip", "lftip", "thtip")
 
 
@@ -64,6 +66,7 @@ def make_spec(shape: Shape, pool: Sequence[Shape]) -> mujoco.MjSpec:
         spec.delete(spec.body(name))
     for sensor in list(spec.sensors):
         spec.delete(sensor)
+    _paint_surroundings(spec)
     add_meshes(spec, pool)
     held = spec.worldbody.add_body(name="object", pos=CENTRE)
     held.add_freejoint(name="object")
@@ -71,8 +74,10 @@ def make_spec(shape: Shape, pool: Sequence[Shape]) -> mujoco.MjSpec:
     # The larger of two frictions would count; with a higher priority it is the object's own.
     for geom in held.geoms:
         geom.priority = 1
+        if geom.rgba[3] > 0:
+            geom.rgba = OBJECT_COLOUR
     goal = spec.worldbody.add_body(name="goal", pos=GOAL_PLACE, mocap=True)
-    add_ghost(goal, held, (0.2, 0.7, 0.4, 0.6))
+    add_ghost(goal, held, GOAL_COLOUR)
     add_contact_sensors(spec, [link for links in LINKS.values() for link in links], "object")
     for tip in TACTILE:
         spec.add_sensor(
@@ -82,6 +87,16 @@ def make_spec(shape: Shape, pool: Sequence[Shape]) -> mujoco.MjSpec:
             objname=f"robot0:Tch_{tip}",
         )
     return spec
+
+
+def _paint_surroundings(spec: mujoco.MjSpec) -> None:
+    """A grey floor in place of the package's green sky, out of which neither object nor goal stands."""
+    for texture in list(spec.textures):
+        if texture.type == mujoco.mjtTexture.mjTEXTURE_SKYBOX:
+            spec.delete(texture)
+    floor = spec.geom("floor0")
+    # A size of 0 is drawn without an end: the ghost is translucent, and needs something behind it to be seen.
+    floor.material, floor.size, floor.rgba = "", [0.0, 0.0, 1.0], [0.45, 0.47, 0.5, 1.0]
 
 
 @cache
