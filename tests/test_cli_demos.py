@@ -89,7 +89,7 @@ def test_too_few_successes_end_in_a_sentence_and_no_file(
 ) -> None:
     arguments = ["demos", "record", "--policy", checkpoint, "--out", tmp_path / "demos.hdf5", "--episodes", 1]
     assert main(list(map(str, arguments))) == 2
-    assert "0 successes in 20 attempts" in capsys.readouterr().err
+    assert "0 such episodes (0 with a recovery) in 20 attempts" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ def record(
     episodes: int = 25,
     disturbed: float = 0.0,
     kinds: tuple[str, ...] = (),
+    recovered: float = 0.0,
     noise: float | None = None,
     noise_factor: float = 1.0,
     seed: int = 0,
@@ -48,6 +50,7 @@ def record(
         episodes: number of demonstrations to record.
         disturbed: share of attempts that are disturbed, from 0 to 1.
         kinds: of disturbances, as push drop; left out, all that the task can draw.
+        recovered: share of the episodes that must contain a judged recovery, from 0 to 1; attempts go on until they do.
         noise: standard deviation of the noise on every action, in halves of its range; left out, the policy's own.
         noise_factor: what the policy's own noise is multiplied by, if --noise is left out.
         seed: of objects, disturbances, start states and noise.
@@ -62,7 +65,8 @@ def record(
     from regrasp.demonstrations import Storage, read_demonstrations, write_demonstrations
     from regrasp.demonstrations.recording import RecordingConfig, record_attempts
 
-    _check_counts(episodes, tail, seed, noise_factor if noise is None else noise, disturbed)
+    _check_counts(episodes, tail, seed)
+    _check_shares(noise_factor if noise is None else noise, disturbed, recovered)
     require_writable(out)
     checkpoint = open_checkpoint(policy, task)
     found = checkpoint.task
@@ -71,18 +75,22 @@ def record(
     spread = np.asarray(own if noise is None else np.full_like(own, noise), np.float32)
     provenance = _provenance(checkpoint, f"{noise_factor:g} × the policy's own" if noise is None else noise, seed)
     config = RecordingConfig(spread, seed, tail, threads, disturbed, kinds)
-    kept, made = _collect(record_attempts(checkpoint.policy, found, config, provenance), found, episodes, all)
+    attempts = record_attempts(checkpoint.policy, found, config, provenance)
+    kept, made = _collect(attempts, found, episodes, ceil(recovered * episodes), all)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_demonstrations(out, kept, found, Storage("float32", gzip=True, next_obs=False))
     digest = read_demonstrations(out, found).digest
     _tell({"file": str(out)} | _facts(kept, made) | {"bytes": out.stat().st_size, "digest": digest, **provenance}, json)
 
 
-def _check_counts(episodes: int, tail: int, seed: int, noise: float, disturbed: float) -> None:
+def _check_counts(episodes: int, tail: int, seed: int) -> None:
     for option, value, least in (("--episodes", episodes, 1), ("--tail", tail, 0), ("--seed", seed, 0)):
         if value < least:
             raise InputError(option, "", str(value), f"a whole number, at least {least}")
-    for name, share, most in (("--noise", noise, 2), ("--disturbed", disturbed, 1)):
+
+
+def _check_shares(noise: float, disturbed: float, recovered: float) -> None:
+    for name, share, most in (("--noise", noise, 2), ("--disturbed", disturbed, 1), ("--recovered", recovered, 1)):
         if not 0 <= share <= most:
             raise InputError(name, "", str(share), f"a number between 0 and {most}")
 
@@ -110,25 +118,31 @@ def _provenance(checkpoint: "Checkpoint", noise: str | float, seed: int) -> dict
 
 
 def _collect(
-    attempts: "Iterable[Attempt]", task: "Task", episodes: int, everything: bool
+    attempts: "Iterable[Attempt]", task: "Task", episodes: int, recovered: int, everything: bool
 ) -> tuple[list["Episode"], int]:
-    """The episodes to keep, and the number of attempts that were made for them."""
+    """The episodes to keep, in the order of the attempts, and the number of attempts that were made for them.
+
+    At least `recovered` of them contain a recovery: the others take no more places than these leave.
+    """
     kept: list[Episode] = []
-    made = 0
+    made = others = 0
     with progress("episodes", console()) as bar:
         work = bar.add_task("recording", total=episodes, unit="episodes")
         for attempt in attempts:
             made += 1
-            if everything or getattr(attempt, task.judge.primary):
+            plain = "recovered" not in attempt.episode.marks
+            wanted = everything or getattr(attempt, task.judge.primary)
+            if wanted and not (plain and others == episodes - recovered):
                 kept.append(attempt.episode)
+                others += plain
                 bar.advance(work)
             if len(kept) == episodes:
                 return kept, made
             if made >= PATIENCE * episodes:
                 break
-    raise InputError(
-        "demos record", "", f"{len(kept)} successes in {made} attempts", f"{episodes}; less noise, or --all"
-    )
+    found = f"{len(kept)} such episodes ({len(kept) - others} with a recovery) in {made} attempts"
+    expected = f"{episodes} ({recovered}); less noise, fewer with --recovered, or --all"
+    raise InputError("demos record", "", found, expected)
 
 
 def _facts(kept: "Sequence[Episode]", made: int) -> dict[str, int]:
