@@ -26,8 +26,8 @@ LEVER = 0.1
 ENVELOPE_FORCE = 20.0
 """Largest normal force on the disc that counts as physical [N]; full strokes at random, with knocks, reach 12."""
 DEEPEST = 0.008
-"""Penetration that no bench shows [m]: the radius of a finger. The engine's contacts are soft: random full strokes reach
-7.1 mm."""
+"""Penetration that no bench shows [m]: the radius of a finger. The engine's contacts are soft: random full strokes
+reach 7.1 mm."""
 
 
 def off_middle(readings: Readings) -> Tensor:

@@ -73,8 +73,7 @@ class Rollout:
         environment: the worlds.
         starts: where episodes begin.
         noise: of the actions.
-        correlation: of a world's noise at two steps in a row. White noise makes a position-controlled hand tremble on the
-            spot; correlated noise (Hollenstein et al. 2024, "Colored noise in PPO") moves it.
+        correlation: of a world's noise at two steps in a row (Hollenstein et al. 2024, "Colored Noise in PPO").
         terms: the task's reward terms that count; all of them if left out.
     """
 
