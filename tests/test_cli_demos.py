@@ -103,6 +103,8 @@ def test_too_few_successes_end_in_a_sentence_and_no_file(
         ["--seed", "-1"],
         ["--disturbed", "1.1"],
         ["--disturbed", "nan"],
+        ["--recovered", "1.1"],
+        ["--recovered", "nan"],
         ["--kinds", "shove", "--disturbed", "0.5"],
         ["--kinds", "push"],
         ["--task", "adroit-dore"],

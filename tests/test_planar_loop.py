@@ -34,6 +34,8 @@ def test_cloning_opens_the_gate_by_itself(run: Path) -> None:
 def test_fine_tuning_improves_on_the_panel(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = _json(capsys, "compare", str(run / "checkpoints" / "bc"), str(run / "checkpoints" / "rl"))
     assert "mproved" in json.dumps(found)
+    assert found["verdict"] == "improved"
+    assert found["b"]["primary"]["count"] > found["a"]["primary"]["count"]
 
 
 def test_the_report_asks_whether_the_demonstrations_pay(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from regrasp.errors import InputError
 from regrasp.fields import digest_of
+from regrasp.json_files import read_json, require_keys, shown
 from regrasp.seeding import derive, numpy_stream
 from regrasp.simulation.disturbance import DIRECTED, EVENTS, KINDS, LIMITS, Disturbance
 from regrasp.tasks.task import Task
@@ -161,16 +162,16 @@ def read_panel(path: Path | str) -> Panel:
         InputError: missing, not JSON, a key missing or unknown, a case that makes no sense, or content that is not what
             was signed.
     """
-    data = _read_json(Path(path))
+    data = read_json(Path(path), "a panel file")
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise InputError(path, "format", _shown(data.get("format") if isinstance(data, dict) else data), FORMAT)
-    _require_keys(path, "", data, _KEYS)
+        raise InputError(path, "format", shown(data.get("format") if isinstance(data, dict) else data), FORMAT)
+    require_keys(path, "", data, _KEYS, "a panel")
     for key in ("task", "interface", "judge", "scene", "digest"):
         if not isinstance(data[key], str):
-            raise InputError(path, key, _shown(data[key]), "text")
+            raise InputError(path, key, shown(data[key]), "text")
     horizon = _whole(path, "horizon", data["horizon"], 1)
     if not isinstance(data["cases"], list) or not data["cases"]:
-        raise InputError(path, "cases", _shown(data["cases"]), "a list of cases")
+        raise InputError(path, "cases", shown(data["cases"]), "a list of cases")
     cases = tuple(_read_case(path, number, entry) for number, entry in enumerate(data["cases"]))
     names = {name: data[name] for name in ("task", "interface", "judge", "scene")}
     panel = Panel(**names, horizon=horizon, cases=cases)
@@ -180,20 +181,11 @@ def read_panel(path: Path | str) -> Panel:
     return panel
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(path, "", "no such file", "a panel file") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(path, "", f"unreadable content ({error})", "a panel file (JSON)") from None
-
-
 def _read_case(path: Path | str, number: int, entry: Any) -> Case:
     place = f"case {number}"
-    _require_keys(path, place, entry, ("object", "seed", "disturbance", "state"))
+    require_keys(path, place, entry, ("object", "seed", "disturbance", "state"), "a panel")
     if not isinstance(entry["object"], str):
-        raise InputError(path, f"{place}: object", _shown(entry["object"]), "the name of an object")
+        raise InputError(path, f"{place}: object", shown(entry["object"]), "the name of an object")
     return Case(
         number,
         entry["object"],
@@ -204,50 +196,38 @@ def _read_case(path: Path | str, number: int, entry: Any) -> Case:
 
 
 def _read_disturbance(path: Path | str, place: str, entry: Any) -> Disturbance:
-    _require_keys(path, place, entry, ("kind", "magnitude", "direction", "delay", "duration"))
+    require_keys(path, place, entry, ("kind", "magnitude", "direction", "delay", "duration"), "a panel")
     kind = entry["kind"]
     if kind not in KINDS:
-        raise InputError(path, f"{place}: kind", _shown(kind), "a kind of disturbance", KINDS)
+        raise InputError(path, f"{place}: kind", shown(kind), "a kind of disturbance", KINDS)
     low, high = LIMITS[kind]
     magnitude = entry["magnitude"]
     if not _is_number(magnitude) or not low <= magnitude <= high or (kind == "latency" and magnitude != int(magnitude)):
         whole = "a whole number" if kind == "latency" else "a number"
-        raise InputError(path, f"{place}: magnitude", _shown(magnitude), f"{whole} from {low:g} to {high:g} for {kind}")
+        raise InputError(path, f"{place}: magnitude", shown(magnitude), f"{whole} from {low:g} to {high:g} for {kind}")
     direction = _numbers(path, f"{place}: direction", entry["direction"])
     if len(direction) != 3 or (kind in DIRECTED and abs(math.hypot(*direction) - 1.0) > 1e-9):
-        raise InputError(path, f"{place}: direction", _shown(entry["direction"]), "a unit vector of 3 numbers")
+        raise InputError(path, f"{place}: direction", shown(entry["direction"]), "a unit vector of 3 numbers")
     delay = _whole(path, f"{place}: delay", entry["delay"], 0)
     duration = _whole(path, f"{place}: duration", entry["duration"], 1 if kind in EVENTS else 0)
     return Disturbance(kind, magnitude, (direction[0], direction[1], direction[2]), delay, duration)
 
 
-def _require_keys(path: Path | str, place: str, entry: Any, keys: Sequence[str]) -> None:
-    if not isinstance(entry, dict):
-        raise InputError(path, place, _shown(entry), "keys and values", keys)
-    for key in sorted(set(keys) ^ set(entry)):
-        found = "no such key" if key in keys else "an unknown key"
-        raise InputError(path, f"{place}: {key}" if place else key, found, "the keys of a panel", keys)
-
-
 def _whole(path: Path | str, place: str, value: Any, low: int, high: int = LONGEST) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InputError(path, place, _shown(value), f"a whole number from {low} to {high}")
+        raise InputError(path, place, shown(value), f"a whole number from {low} to {high}")
     return value
 
 
 def _numbers(path: Path | str, place: str, values: Any) -> tuple[float, ...]:
     if not isinstance(values, list):
-        raise InputError(path, place, _shown(values), "a list of numbers")
+        raise InputError(path, place, shown(values), "a list of numbers")
     for column, value in enumerate(values):
         if not _is_number(value):
-            raise InputError(path, f"{place}, number {column}", _shown(value), "a finite number")
+            raise InputError(path, f"{place}, number {column}", shown(value), "a finite number")
     return tuple(map(float, values))
 
 
 def _is_number(value: Any) -> bool:
     # Beyond 1e10 the engine itself gives up.
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e10
-
-
-def _shown(value: Any) -> str:
-    return repr(value)[:60]

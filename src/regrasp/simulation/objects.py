@@ -62,6 +62,20 @@ class ObjectPool:
         return own
 
 
+def compile_objects(specs: Mapping[str, mujoco.MjSpec]) -> tuple[str, mujoco.MjModel, ObjectPool]:
+    """Compile one scene with each of its objects.
+
+    Args:
+        specs: object → the scene with it.
+
+    Returns:
+        MJCF text and model of the first, and the pool of all.
+    """
+    models = {name: spec.compile() for name, spec in specs.items()}
+    first = next(iter(specs))
+    return specs[first].to_xml(), models[first], pool_objects(models)
+
+
 def pool_objects(models: Mapping[str, mujoco.MjModel]) -> ObjectPool:
     """The objects of models that were compiled from one scene with one object each; the first is the scene's own.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from regrasp.errors import InputError
 from regrasp.fields import digest_of
+from regrasp.json_files import read_json, require_keys, shown
 from regrasp.simulation.shapes import SIZES, SPLITS, Part, Shape
 
 FORMAT = "regrasp-objects/1"
@@ -52,13 +53,13 @@ def read_shapes(path: Path | str) -> tuple[Shape, ...]:
         InputError: missing, not JSON, a key missing or unknown, an object that makes no sense or shares its name, or
             content that is not what was signed.
     """
-    data = _read_json(Path(path))
+    data = read_json(Path(path), "an object file")
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise InputError(path, "format", _shown(data.get("format") if isinstance(data, dict) else data), FORMAT)
-    _require_keys(path, "", data, _KEYS)
+        raise InputError(path, "format", shown(data.get("format") if isinstance(data, dict) else data), FORMAT)
+    require_keys(path, "", data, _KEYS, "an object file")
     entries = data["objects"]
     if not isinstance(entries, list) or not entries:
-        raise InputError(path, "objects", _shown(entries), "a list of objects")
+        raise InputError(path, "objects", shown(entries), "a list of objects")
     shapes: list[Shape] = []
     for number, entry in enumerate(entries):
         shape = _read_shape(path, f"object {number}", entry)
@@ -66,29 +67,20 @@ def read_shapes(path: Path | str) -> tuple[Shape, ...]:
             raise InputError(path, f"object {number}: name", repr(shape.name), "a name that no other object has")
         shapes.append(shape)
     if digest_of_shapes(shapes) != data["digest"]:
-        signed = f"the signed {_shown(data['digest'])[:13]}; the file was changed"
+        signed = f"the signed {shown(data['digest'])[:13]}; the file was changed"
         raise InputError(path, "digest", f"content {digest_of_shapes(shapes)[:12]}", signed)
     return tuple(shapes)
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(path, "", "no such file", "an object file") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(path, "", f"unreadable content ({error})", "an object file (JSON)") from None
-
-
 def _read_shape(path: Path | str, place: str, entry: Any) -> Shape:
-    _require_keys(path, place, entry, _SHAPE_KEYS)
+    require_keys(path, place, entry, _SHAPE_KEYS, "an object file")
     for key in ("name", "family"):
         if not isinstance(entry[key], str) or not entry[key].replace("-", "_").isidentifier():
-            raise InputError(path, f"{place}: {key}", _shown(entry[key]), "a word of letters, digits, - and _")
+            raise InputError(path, f"{place}: {key}", shown(entry[key]), "a word of letters, digits, - and _")
     if entry["split"] not in SPLITS:
-        raise InputError(path, f"{place}: split", _shown(entry["split"]), "the name of a split", SPLITS)
+        raise InputError(path, f"{place}: split", shown(entry["split"]), "the name of a split", SPLITS)
     if not isinstance(entry["parts"], list) or not entry["parts"]:
-        raise InputError(path, f"{place}: parts", _shown(entry["parts"]), "a list of parts")
+        raise InputError(path, f"{place}: parts", shown(entry["parts"]), "a list of parts")
     x, y, z = _numbers(path, f"{place}: centre_of_mass", entry["centre_of_mass"], 3, -LARGEST, LARGEST)
     return Shape(
         entry["name"],
@@ -104,14 +96,14 @@ def _read_shape(path: Path | str, place: str, entry: Any) -> Shape:
 def _read_part(path: Path | str, place: str, entry: Any) -> Part:
     kind = entry.get("type") if isinstance(entry, dict) else None
     if not isinstance(kind, str) or kind not in SIZES:
-        raise InputError(path, f"{place}: type", _shown(kind), "a type of part", SIZES)
+        raise InputError(path, f"{place}: type", shown(kind), "a type of part", SIZES)
     keys = [key for key in _PART_KEYS if key != "size" or SIZES[kind]] + ["vertices"] * (kind == "mesh")
-    _require_keys(path, place, entry, keys)
+    require_keys(path, place, entry, keys, "an object file")
     size = _numbers(path, f"{place}: size", entry.get("size", []), SIZES[kind], 1e-4, LARGEST)
     x, y, z = _numbers(path, f"{place}: position", entry["position"], 3, -LARGEST, LARGEST)
     quaternion = _numbers(path, f"{place}: quaternion", entry["quaternion"], 4, -1.0, 1.0)
     if abs(math.hypot(*quaternion) - 1.0) > 1e-4:
-        raise InputError(path, f"{place}: quaternion", _shown(entry["quaternion"]), "a unit quaternion")
+        raise InputError(path, f"{place}: quaternion", shown(entry["quaternion"]), "a unit quaternion")
     w, i, j, k = quaternion
     vertices = _read_vertices(path, f"{place}: vertices", entry["vertices"]) if kind == "mesh" else ()
     return Part(kind, size, (x, y, z), (w, i, j, k), vertices)
@@ -119,7 +111,7 @@ def _read_part(path: Path | str, place: str, entry: Any) -> Part:
 
 def _read_vertices(path: Path | str, place: str, entries: Any) -> tuple[tuple[float, float, float], ...]:
     if not isinstance(entries, list) or not 4 <= len(entries) <= 1000:
-        raise InputError(path, place, _shown(entries), "a list of 4 to 1000 points")
+        raise InputError(path, place, shown(entries), "a list of 4 to 1000 points")
     rows = [_numbers(path, f"{place}, point {n}", row, 3, -LARGEST, LARGEST) for n, row in enumerate(entries)]
     points = np.array(rows)
     if np.linalg.svd(points - points.mean(0), compute_uv=False)[-1] < _FLATTEST:
@@ -127,22 +119,10 @@ def _read_vertices(path: Path | str, place: str, entries: Any) -> tuple[tuple[fl
     return tuple((x, y, z) for x, y, z in rows)
 
 
-def _require_keys(path: Path | str, place: str, entry: Any, keys: Sequence[str]) -> None:
-    if not isinstance(entry, dict):
-        raise InputError(path, place, _shown(entry), "keys and values", keys)
-    for key in sorted(set(keys) ^ set(entry)):
-        found = "no such key" if key in keys else "an unknown key"
-        raise InputError(path, f"{place}: {key}" if place else key, found, "the keys of an object file", keys)
-
-
 def _numbers(path: Path | str, place: str, values: Any, count: int, low: float, high: float) -> tuple[float, ...]:
     if not isinstance(values, list) or len(values) != count:
-        raise InputError(path, place, _shown(values), f"a list of {count} numbers")
+        raise InputError(path, place, shown(values), f"a list of {count} numbers")
     for value in values:
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-            raise InputError(path, place, _shown(value), f"a number from {low:g} to {high:g}")
+            raise InputError(path, place, shown(value), f"a number from {low:g} to {high:g}")
     return tuple(map(float, values))
-
-
-def _shown(value: Any) -> str:
-    return repr(value)[:60]

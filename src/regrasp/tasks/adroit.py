@@ -1,4 +1,4 @@
-"""What the Adroit tasks share: the hand's contact regions, its model files, its gains and its action interface.
+"""What the Adroit tasks share: the hand's regions, model files and gains, the scene around it, its action interface.
 
 Hand and objects are the installed gymnasium-robotics package's own, recomposed: contact sensors replace the model's,
 the body that Gymnasium moves between trials becomes a mocap body, so that its place is part of the state.
@@ -7,12 +7,17 @@ the body that Gymnasium moves between trials becomes a mocap body, so that its p
 import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import mujoco
+import torch
+from torch import Tensor
 
 from regrasp.actor import ActionInterface
 from regrasp.fields import Field, Fields
-from regrasp.simulation.scene import add_contact_sensors
+from regrasp.simulation.objects import ObjectPool
+from regrasp.simulation.readings import Readings
+from regrasp.simulation.scene import Scene, add_contact_sensors, geoms_of
 
 LINKS = {
     "thumb": ("thproximal", "thmiddle", "thdistal"),
@@ -80,6 +85,48 @@ def add_contact(spec: mujoco.MjSpec, name: str, body: str, other: str) -> None:
     """A contact sensor between one body and everything below another, with the columns of the hand's sensors."""
     add_contact_sensors(spec, [body], other)
     spec.sensor(f"contact_{body}").name = name
+
+
+def make_adroit_scene(spec: mujoco.MjSpec, name: str, body: str = OBJECT, **own: Any) -> Scene:
+    """The compiled scene of a task that handles `body` with this hand; `own` are further fields of `Scene`."""
+    model = spec.compile()
+    shared = {"object_bodies": (body,), "pushed_body": body, "released": RELEASED}
+    return Scene(
+        model=model,
+        description=spec.to_xml(),
+        substeps=5,
+        links=LINKS,
+        object_body=body,
+        hand_geoms=geoms_of(model, ALL_LINKS),
+        object_geoms=geoms_of(model, [body]),
+        objects=ObjectPool((name,), {}),
+        **{**shared, **own},
+    )
+
+
+def motion_fields(name: str) -> list[Field]:
+    """The columns of `read_motion`."""
+    return [
+        Field(f"{name}_axes", 6, "1"),
+        Field(f"{name}_velocity", 3, "m/s"),
+        Field(f"{name}_spin", 3, "10 rad/s"),
+    ]
+
+
+def read_motion(readings: Readings, name: str) -> Tensor:
+    """(B, 12) how the body of a frame (see `add_frame`) is turned and moves, exactly."""
+    parts = [readings.sensor(f"{name}_{part}") for part in ("x_axis", "y_axis", "velocity")]
+    return torch.cat([*parts, readings.sensor(f"{name}_spin") / 10.0], dim=1)
+
+
+def touch_fields(newtons: int) -> list[Field]:
+    """The columns of `read_touch`."""
+    return [Field("touching", len(LINKS), "1"), Field("normal_force", len(LINKS), f"{newtons} N")]
+
+
+def read_touch(readings: Readings, newtons: int) -> Tensor:
+    """(B, 12) which regions touch, and their normal forces in units of so many newtons."""
+    return torch.cat([readings.touching().to(torch.float64), readings.normal_force() / newtons], dim=1)
 
 
 def joint_targets(spec: mujoco.MjSpec) -> ActionInterface:

@@ -15,11 +15,19 @@ from torch import Tensor
 
 from regrasp.fields import Field, Fields
 from regrasp.judges.adroit_door import JUDGE
-from regrasp.simulation.objects import ObjectPool
 from regrasp.simulation.readings import Readings
 from regrasp.simulation.render import Camera
-from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position, geoms_of
-from regrasp.tasks.adroit import ALL_LINKS, LINKS, RELEASED, joint_targets, read_spec, rest_action, set_gains
+from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position
+from regrasp.tasks.adroit import (
+    ALL_LINKS,
+    joint_targets,
+    make_adroit_scene,
+    read_spec,
+    read_touch,
+    rest_action,
+    set_gains,
+    touch_fields,
+)
 from regrasp.tasks.task import Observation, Range, Task
 
 HAND_JOINTS = 28
@@ -41,23 +49,8 @@ def make_spec() -> mujoco.MjSpec:
 @cache
 def make_scene() -> Scene:
     """The compiled door scene."""
-    spec = make_spec()
-    model = spec.compile()
-    return Scene(
-        model=model,
-        description=spec.to_xml(),
-        substeps=5,
-        links=LINKS,
-        object_body="latch",
-        hand_geoms=geoms_of(model, ALL_LINKS),
-        object_geoms=geoms_of(model, ["latch"]),
-        object_bodies=("door", "latch"),
-        pushed_body="palm",
-        object_joints=("door_hinge", "latch"),
-        fixture="frame",
-        released=RELEASED,
-        objects=ObjectPool(("door",), {}),
-    )
+    own = {"object_bodies": ("door", "latch"), "object_joints": ("door_hinge", "latch"), "pushed_body": "palm"}
+    return make_adroit_scene(make_spec(), "door", "latch", fixture="frame", **own)
 
 
 INTERFACE = joint_targets(make_spec())
@@ -76,8 +69,7 @@ PRIVILEGED_FIELDS = Fields(
     [
         Field("joint_velocity", 30, "rad/s"),
         Field("frame_position", 3, "m"),
-        Field("touching", len(LINKS), "1"),
-        Field("normal_force", len(LINKS), "100 N"),
+        *touch_fields(100),
     ]
 )
 
@@ -94,8 +86,7 @@ def observe(readings: Readings) -> Tensor:
 
 def observe_privileged(readings: Readings) -> Tensor:
     """(B, 45): what only the simulator knows; the environment appends the physics and disturbance in force."""
-    touching = readings.touching().to(torch.float64)
-    return torch.cat([readings.qvel, readings.fixture_position, touching, readings.normal_force() / 100.0], dim=1)
+    return torch.cat([readings.qvel, readings.fixture_position, read_touch(readings, 100)], dim=1)
 
 
 def reach(readings: Readings) -> Tensor:

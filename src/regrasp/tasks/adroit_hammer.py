@@ -14,21 +14,23 @@ from torch import Tensor
 
 from regrasp.fields import Field, Fields
 from regrasp.judges.adroit_hammer import JUDGE, NEAR, nail_error, off_table
-from regrasp.simulation.objects import ObjectPool
 from regrasp.simulation.readings import Readings
 from regrasp.simulation.render import Camera
-from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position, geoms_of
+from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position
 from regrasp.tasks.adroit import (
     ALL_LINKS,
-    LINKS,
     OBJECT,
-    RELEASED,
     add_contact,
     add_frame,
     joint_targets,
+    make_adroit_scene,
+    motion_fields,
+    read_motion,
     read_spec,
+    read_touch,
     rest_action,
     set_gains,
+    touch_fields,
 )
 from regrasp.tasks.task import Observation, Range, Task
 
@@ -60,22 +62,7 @@ def make_spec() -> mujoco.MjSpec:
 @cache
 def make_scene() -> Scene:
     """The compiled hammer scene."""
-    spec = make_spec()
-    model = spec.compile()
-    return Scene(
-        model=model,
-        description=spec.to_xml(),
-        substeps=5,
-        links=LINKS,
-        object_body=OBJECT,
-        hand_geoms=geoms_of(model, ALL_LINKS),
-        object_geoms=geoms_of(model, [OBJECT]),
-        object_bodies=(OBJECT,),
-        pushed_body=OBJECT,
-        fixture="nail_board",
-        released=RELEASED,
-        objects=ObjectPool(("hammer",), {}),
-    )
+    return make_adroit_scene(make_spec(), "hammer", fixture="nail_board")
 
 
 INTERFACE = joint_targets(make_spec())
@@ -96,12 +83,9 @@ PRIVILEGED_FIELDS = Fields(
     [
         Field("joint_velocity", 27, "rad/s"),
         Field("head_position", 3, "m"),
-        Field("hammer_axes", 6, "1"),
-        Field("hammer_velocity", 3, "m/s"),
-        Field("hammer_spin", 3, "10 rad/s"),
+        *motion_fields("hammer"),
         Field("board_position", 3, "m"),
-        Field("touching", len(LINKS), "1"),
-        Field("normal_force", len(LINKS), "100 N"),
+        *touch_fields(100),
     ]
 )
 
@@ -125,10 +109,9 @@ def hammer_angles(readings: Readings) -> Tensor:
 
 def observe_privileged(readings: Readings) -> Tensor:
     """(B, 57): what only the simulator knows; the environment appends the physics and disturbance in force."""
-    names = ("head_position", "hammer_x_axis", "hammer_y_axis", "hammer_velocity")
-    exact = [readings.sensor(name) for name in names] + [readings.sensor("hammer_spin") / 10.0]
-    touching, force = readings.touching().to(torch.float64), readings.normal_force() / 100.0
-    return torch.cat([readings.qvel[:, :OBJECT_FIRST], *exact, readings.fixture_position, touching, force], dim=1)
+    hammer = [readings.sensor("head_position"), read_motion(readings, "hammer")]
+    parts = [readings.qvel[:, :OBJECT_FIRST], *hammer, readings.fixture_position, read_touch(readings, 100)]
+    return torch.cat(parts, dim=1)
 
 
 def _distance(readings: Readings, one: str, other: str) -> Tensor:

@@ -14,20 +14,22 @@ from torch import Tensor
 
 from regrasp.fields import Field, Fields
 from regrasp.judges.adroit_pen import ALIKE, JUDGE, NEAR, PLACE, direction, fallen, position_error, similarity
-from regrasp.simulation.objects import ObjectPool
 from regrasp.simulation.readings import Readings
 from regrasp.simulation.render import Camera
-from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position, geoms_of
+from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position
 from regrasp.tasks.adroit import (
     ALL_LINKS,
-    LINKS,
     OBJECT,
-    RELEASED,
     add_frame,
     joint_targets,
+    make_adroit_scene,
+    motion_fields,
+    read_motion,
     read_spec,
+    read_touch,
     rest_action,
     set_gains,
+    touch_fields,
 )
 from regrasp.tasks.task import Observation, Range, Task
 
@@ -56,23 +58,7 @@ def make_spec() -> mujoco.MjSpec:
 @cache
 def make_scene() -> Scene:
     """The compiled pen scene."""
-    spec = make_spec()
-    model = spec.compile()
-    return Scene(
-        model=model,
-        description=spec.to_xml(),
-        substeps=5,
-        links=LINKS,
-        object_body=OBJECT,
-        hand_geoms=geoms_of(model, ALL_LINKS),
-        object_geoms=geoms_of(model, [OBJECT]),
-        object_bodies=(OBJECT,),
-        pushed_body=OBJECT,
-        fixture="target",
-        fixture_turns=True,
-        released=RELEASED,
-        objects=ObjectPool(("pen",), {}),
-    )
+    return make_adroit_scene(make_spec(), "pen", fixture="target", fixture_turns=True)
 
 
 INTERFACE = joint_targets(make_spec())
@@ -91,11 +77,8 @@ POLICY_FIELDS = Fields(
 PRIVILEGED_FIELDS = Fields(
     [
         Field("hand_velocity", 24, "rad/s"),
-        Field("pen_axes", 6, "1"),
-        Field("pen_velocity", 3, "m/s"),
-        Field("pen_spin", 3, "10 rad/s"),
-        Field("touching", len(LINKS), "1"),
-        Field("normal_force", len(LINKS), "10 N"),
+        *motion_fields("pen"),
+        *touch_fields(10),
     ]
 )
 
@@ -111,10 +94,7 @@ def observe(readings: Readings) -> Tensor:
 
 def observe_privileged(readings: Readings) -> Tensor:
     """(B, 48): what only the simulator knows; the environment appends the physics and disturbance in force."""
-    names = ("pen_x_axis", "pen_y_axis", "pen_velocity")
-    exact = [readings.sensor(name) for name in names] + [readings.sensor("pen_spin") / 10.0]
-    touching = readings.touching().to(torch.float64)
-    return torch.cat([readings.qvel[:, :HAND_JOINTS], *exact, touching, readings.normal_force() / 10.0], dim=1)
+    return torch.cat([readings.qvel[:, :HAND_JOINTS], read_motion(readings, "pen"), read_touch(readings, 10)], dim=1)
 
 
 def centre(readings: Readings) -> Tensor:

@@ -15,21 +15,23 @@ from torch import Tensor
 
 from regrasp.fields import Field, Fields
 from regrasp.judges.adroit_relocate import JUDGE, NEAR, off_table, target_error
-from regrasp.simulation.objects import ObjectPool
 from regrasp.simulation.readings import Readings
 from regrasp.simulation.render import Camera
-from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position, geoms_of
+from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position
 from regrasp.tasks.adroit import (
     ALL_LINKS,
-    LINKS,
     OBJECT,
-    RELEASED,
     add_contact,
     add_frame,
     joint_targets,
+    make_adroit_scene,
+    motion_fields,
+    read_motion,
     read_spec,
+    read_touch,
     rest_action,
     set_gains,
+    touch_fields,
 )
 from regrasp.tasks.task import Observation, Range, Task
 
@@ -64,22 +66,7 @@ def make_spec() -> mujoco.MjSpec:
 @cache
 def make_scene() -> Scene:
     """The compiled ball scene."""
-    spec = make_spec()
-    model = spec.compile()
-    return Scene(
-        model=model,
-        description=spec.to_xml(),
-        substeps=5,
-        links=LINKS,
-        object_body=OBJECT,
-        hand_geoms=geoms_of(model, ALL_LINKS),
-        object_geoms=geoms_of(model, [OBJECT]),
-        object_bodies=(OBJECT,),
-        pushed_body=OBJECT,
-        fixture="target",
-        released=RELEASED,
-        objects=ObjectPool(("ball",), {}),
-    )
+    return make_adroit_scene(make_spec(), "ball", fixture="target")
 
 
 INTERFACE = joint_targets(make_spec())
@@ -96,11 +83,8 @@ PRIVILEGED_FIELDS = Fields(
     [
         Field("joint_velocity", 30, "rad/s"),
         Field("ball_position", 3, "m"),
-        Field("ball_axes", 6, "1"),
-        Field("ball_velocity", 3, "m/s"),
-        Field("ball_spin", 3, "10 rad/s"),
-        Field("touching", len(LINKS), "1"),
-        Field("normal_force", len(LINKS), "10 N"),
+        *motion_fields("ball"),
+        *touch_fields(10),
     ]
 )
 
@@ -113,10 +97,8 @@ def observe(readings: Readings) -> Tensor:
 
 def observe_privileged(readings: Readings) -> Tensor:
     """(B, 57): what only the simulator knows; the environment appends the physics and disturbance in force."""
-    names = ("ball_position", "ball_x_axis", "ball_y_axis", "ball_velocity")
-    exact = [readings.sensor(name) for name in names] + [readings.sensor("ball_spin") / 10.0]
-    touching = readings.touching().to(torch.float64)
-    return torch.cat([readings.qvel[:, :HAND_JOINTS], *exact, touching, readings.normal_force() / 10.0], dim=1)
+    ball = [readings.sensor("ball_position"), read_motion(readings, "ball")]
+    return torch.cat([readings.qvel[:, :HAND_JOINTS], *ball, read_touch(readings, 10)], dim=1)
 
 
 def palm_distance(readings: Readings, name: str) -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 
 from regrasp.actor import ActionInterface
 from regrasp.fields import Field, Fields
-from regrasp.simulation.objects import pool_objects
+from regrasp.simulation.objects import compile_objects
 from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position, geoms_of
 from regrasp.simulation.shape_files import read_shapes, shipped_objects
 from regrasp.simulation.shapes import Shape, add_meshes, add_shape, solid_of
@@ -109,12 +109,10 @@ def make_scene() -> Scene:
 
 def make_scene_of(pool: Sequence[Shape]) -> Scene:
     """The compiled scene with a pool of discs, its first in the model."""
-    first = make_spec(pool[0], pool)
-    models = {shape.name: make_spec(shape, pool).compile() for shape in pool[1:]}
-    model = first.compile()
+    description, model, objects = compile_objects({shape.name: make_spec(shape, pool) for shape in pool})
     return Scene(
         model=model,
-        description=first.to_xml(),
+        description=description,
         substeps=8,
         links=LINKS,
         object_body="disc",
@@ -124,7 +122,7 @@ def make_scene_of(pool: Sequence[Shape]) -> Scene:
         pushed_body="disc",
         object_joints=JOINTS,
         released={f"A_{finger}_{joint}": angle for finger in LINKS for joint, angle in REST.items()},
-        objects=pool_objects({pool[0].name: model, **models}),
+        objects=objects,
     )
 
 

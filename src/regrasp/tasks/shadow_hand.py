@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from regrasp.actor import ActionInterface
 from regrasp.fields import Field, Fields
 from regrasp.judges.cube_reorient import CENTRE
-from regrasp.simulation.objects import pool_objects
+from regrasp.simulation.objects import compile_objects
 from regrasp.simulation.scene import Scene, add_contact_sensors, geoms_of
 from regrasp.simulation.shape_files import read_shapes, shipped_objects
 from regrasp.simulation.shapes import Shape, add_ghost, add_meshes, add_shape
@@ -107,13 +107,10 @@ def make_scene() -> Scene:
 
 def make_scene_of(pool: Sequence[Shape]) -> Scene:
     """The compiled scene with a pool of objects, its first in the model."""
-    specs = {shape.name: make_spec(shape, pool) for shape in pool}
-    models = {name: spec.compile() for name, spec in specs.items()}
-    first = pool[0].name
-    model = models[first]
+    description, model, objects = compile_objects({shape.name: make_spec(shape, pool) for shape in pool})
     return Scene(
         model=model,
-        description=specs[first].to_xml(),
+        description=description,
         substeps=10,
         links=LINKS,
         object_body="object",
@@ -125,7 +122,7 @@ def make_scene_of(pool: Sequence[Shape]) -> Scene:
         fixture_turns=True,
         # Straight fingers and a thumb beside the palm: what the object rests on is flat.
         released={model.actuator(i).name: 0.0 for i in range(model.nu)},
-        objects=pool_objects(models),
+        objects=objects,
     )
 
 

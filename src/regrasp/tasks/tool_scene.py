@@ -20,7 +20,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.simulation.objects import pool_objects
+from regrasp.simulation.objects import compile_objects
 from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position, geoms_of
 from regrasp.simulation.shape_files import read_shapes, shipped_objects
 from regrasp.simulation.shapes import Shape, add_meshes, add_shape, solid_of
@@ -86,10 +86,6 @@ def _add_tool(spec: mujoco.MjSpec, shape: Shape) -> None:
     tool = spec.worldbody.add_body(name="object", pos=[0.0, 0.0, 0.02])
     tool.add_freejoint(name="object")
     add_shape(spec, tool, shape, SLOTS)
-    for mesh in spec.meshes:
-        if mesh.name.startswith("object_"):
-            # The package's meshes are in millimetres.
-            mesh.scale = [1.0, 1.0, 1.0]
     for geom in tool.geoms:
         # The larger of two frictions would count; with a higher priority it is the tool's own.
         geom.priority = 1
@@ -138,13 +134,10 @@ def make_scene() -> Scene:
 
 def make_scene_of(pool: Sequence[Shape]) -> Scene:
     """The compiled scene with a pool of tools, its first in the model."""
-    specs = {shape.name: make_spec(shape, pool) for shape in pool}
-    models = {name: spec.compile() for name, spec in specs.items()}
-    first = pool[0].name
-    model = models[first]
+    description, model, objects = compile_objects({shape.name: make_spec(shape, pool) for shape in pool})
     return Scene(
         model=model,
-        description=specs[first].to_xml(),
+        description=description,
         substeps=8,
         links=LINKS,
         object_body="object",
@@ -154,7 +147,7 @@ def make_scene_of(pool: Sequence[Shape]) -> Scene:
         pushed_body="object",
         # Four straight fingers alone leave a handle jammed between thumb and palm.
         released=RELEASED | {f"A_THJ{joint}": 0.0 for joint in range(5)},
-        objects=pool_objects(models),
+        objects=objects,
     )
 
 
