@@ -11,6 +11,7 @@ from regrasp.cli.output import console, emit, require_writable, table
 from regrasp.errors import InputError
 
 if TYPE_CHECKING:
+    from regrasp.actor import Actor
     from regrasp.cli.planning import Request
     from regrasp.demonstrations.recording import Attempt
     from regrasp.episode import Episode
@@ -50,7 +51,8 @@ def plan(
         out: the demonstration file to write (HDF5, robomimic's layout), as demos.hdf5.
         task: name of the task.
         episodes: demonstrations to plan, in every round.
-        prior: folder of a checkpoint to plan around; attempts begin in states that it leads to.
+        prior: folder of a checkpoint to plan around; attempts begin in states that it leads to. Left out, the task's
+            own sketch of the motion is planned around, if it has one.
         refine: rounds of cloning all episodes so far and planning as many again around the clone.
         disturbed: share of the attempts that are disturbed; the planner is not told.
         kinds: of the disturbances; all of the task's if left out.
@@ -120,7 +122,8 @@ def _once(request: "Request", prior: Path | None) -> tuple[list["Attempt"], list
     from regrasp.cli.judging import open_checkpoint
     from regrasp.cli.planning import collect
 
-    policy, digest = None, ""
+    policy: Actor | None = request.task.sketched
+    digest = "" if policy is None else f"the sketch of {request.task.name}"
     if prior is not None:
         checkpoint = open_checkpoint(prior, request.task)
         policy, digest = checkpoint.policy, checkpoint.manifest.digest

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from regrasp.actor import Actor
 from regrasp.cli.output import progress
 from regrasp.demonstrations import DemonstrationSet, digest_episodes, transitions
 from regrasp.demonstrations.planning import PlanningConfig, plan_attempts
@@ -121,7 +122,7 @@ class Request:
     folder: Path
 
 
-def collect(request: Request, prior: Policy | None, prior_digest: str, console: Console) -> Planned:
+def collect(request: Request, prior: Actor | None, prior_digest: str, console: Console) -> Planned:
     """Plans, or takes from the folder, the attempts needed; they do not depend on kills or on how many go abreast.
 
     Raises:
@@ -153,7 +154,7 @@ def collect(request: Request, prior: Policy | None, prior_digest: str, console: 
 
 
 def _plan(
-    request: Request, missing: int, found: Mapping[int, Attempt], provenance: Mapping[str, str], prior: Policy | None
+    request: Request, missing: int, found: Mapping[int, Attempt], provenance: Mapping[str, str], prior: Actor | None
 ) -> Iterator[tuple[int, Attempt, float]]:
     # Attempts that a kill left out come first: what is kept is the same as without the kill.
     numbers = [number for number in range(len(found) + missing) if number not in found][:missing]
@@ -185,7 +186,8 @@ class Round:
 def refine(request: Request, rounds: int, updates: int, console: Console) -> Iterator[Round]:
     """Plan, clone, and again around the clone; every round adds `request.episodes` episodes."""
     episodes: list[Episode] = []
-    policy, digest = None, ""
+    policy: Actor | None = request.task.sketched
+    digest = "" if policy is None else f"the sketch of {request.task.name}"
     for number in range(rounds + 1):
         folder = request.folder / f"round-{number}"
         seed = derive(request.config.seed, "refine", number)

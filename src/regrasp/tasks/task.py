@@ -60,6 +60,23 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Sketch:
+    """A motion written down by hand, as an actor."""
+
+    motion: Callable[[Tensor], Tensor]
+    interface: ActionInterface
+
+    @property
+    def interface_digest(self) -> str:
+        """Digest of the action interface that the actions are meant for."""
+        return self.interface.digest
+
+    def act(self, observation: Tensor) -> Tensor:
+        """Observation (B, O) → action (B, A) float32 in [-1, 1]."""
+        return self.motion(observation).to(torch.float32).clamp(-1.0, 1.0)
+
+
+@dataclass(frozen=True)
 class Task:
     """One task.
 
@@ -82,6 +99,8 @@ class Task:
         goal: a state (S,) of the first object in which success is judged, if the hand touches it.
         dropped: a state (S,) that is judged a drop, where the task knows any.
         cost: readings → (B,) cost per control step, for the planner; minus the reward if left out.
+        sketch: (B, O) float32 policy observations → (B, A) actions: a motion written down by hand that leads into
+            contact and works now and then. `demos plan` plans around it where no policy is given.
     """
 
     name: str
@@ -101,6 +120,12 @@ class Task:
     goal: Callable[[], NDArray[np.float64]] | None = None
     dropped: Callable[[], NDArray[np.float64]] | None = None
     cost: Callable[[Readings], Tensor] | None = None
+    sketch: Callable[[Tensor], Tensor] | None = None
+
+    @property
+    def sketched(self) -> "Sketch | None":
+        """The sketch as an actor, where the task has one."""
+        return None if self.sketch is None else Sketch(self.sketch, self.interface)
 
     @cached_property
     def scene(self) -> Scene:
