@@ -158,6 +158,11 @@ def test_physics_is_privileged_knowledge() -> None:
     environment = holding(Disturbance("mass", 1.4), beside=Disturbance("actuator", 0.7))
     seen = environment.observe()["privileged"][:, DOOR.observations["privileged"].fields.size :]
     np.testing.assert_allclose(seen[:, PHYSICS_FIELDS["physics_factors"]], [[1, 1, 1, 1.4], [1, 1, 0.7, 1]], rtol=1e-6)
+    mass = seen[:, PHYSICS_FIELDS["object_mass"]].ravel()
+    nominal = sum(DOOR.scene.model.body(name).mass[0] for name in DOOR.scene.object_bodies)
+    np.testing.assert_allclose(mass, [1.4 * nominal, nominal], rtol=1e-6)
+    friction = DOOR.scene.model.geom_friction[DOOR.scene.object_geoms[0], 0]
+    np.testing.assert_allclose(seen[:, PHYSICS_FIELDS["object_friction"]].ravel(), [friction, friction], rtol=1e-6)
     active = [np.flatnonzero(row).tolist() for row in seen[:, PHYSICS_FIELDS["disturbance"]]]
     assert active == [[KINDS.index("mass")], [KINDS.index("actuator")]]
 

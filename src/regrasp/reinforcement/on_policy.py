@@ -162,6 +162,7 @@ def fine_tune(state: FineTuning) -> Iterator[Progress]:
         state.control_steps += segment.steps
         values |= {
             "reward": segment.reward.mean().item(),
+            **{f"reward/{name}": mean for name, mean in segment.terms.items()},
             "noise": state.policy.head.std().mean().item(),
             "disturbed_share": config.disturbed if config.disturbances else 0.0,
             "demonstration_starts": config.starts_share(state.iteration - 1),

@@ -19,7 +19,7 @@ SETTLED_MARGIN = 5
 
 @dataclass(frozen=True)
 class Segment:
-    """T steps of B worlds; every array is (T, B, …).
+    """T steps of B worlds; every tensor is (T, B, …).
 
     Attributes:
         observation: what the policy saw.
@@ -30,6 +30,7 @@ class Segment:
         terminated: the world broke down.
         settled: success has been held; the world is reset.
         ended: the world was reset after this step, for whatever reason.
+        terms: reward term → its mean over all steps, also of those that do not count.
     """
 
     observation: Tensor
@@ -41,6 +42,7 @@ class Segment:
     terminated: Tensor
     settled: Tensor
     ended: Tensor
+    terms: dict[str, float]
 
     @property
     def steps(self) -> int:
@@ -102,7 +104,8 @@ class Rollout:
 
     def collect(self, policy: Policy, steps: int, from_demonstrations: float) -> tuple[Segment, Finished]:
         """Run `steps` control steps in every world with the stochastic policy."""
-        rows: dict[str, list[Tensor]] = {name: [] for name in Segment.__annotations__}
+        rows: dict[str, list[Tensor]] = {name: [] for name in Segment.__annotations__ if name != "terms"}
+        sums = dict.fromkeys(self.environment.task.rewards, 0.0)
         finished = np.zeros(4, np.int64)
         std = policy.head.std().detach()
         for _ in range(steps):
@@ -120,12 +123,14 @@ class Rollout:
             rows["action"].append(action)
             rows["log_prob"].append(-(0.5 * draw.square() + std.log()).sum(1))
             rows["reward"].append(torch.stack([step.terms[name] for name in self.terms]).sum(0).to(torch.float32))
+            sums = {name: total + float(step.terms[name].mean()) for name, total in sums.items()}
             rows["terminated"].append(step.terminated)
             rows["settled"].append(settled)
             rows["ended"].append(torch.from_numpy(ended))
             if ended.any():
                 finished += self._finish(np.flatnonzero(ended), from_demonstrations)
-        segment = Segment(**{name: torch.stack(values) for name, values in rows.items()})
+        terms = {name: total / steps for name, total in sums.items()}
+        segment = Segment(**{name: torch.stack(values) for name, values in rows.items()}, terms=terms)
         return segment, Finished(*(int(n) for n in finished))
 
     def _draw(self, mean: Tensor) -> Tensor:

@@ -28,7 +28,15 @@ class Variation:
         self._scaled = list(_scaled(scene))
         fields = {name for name, *_ in self._scaled} | set(self._tables)
         self._live = {name: batch.expand(name) for name in sorted(fields)}
+        self._bodies = [int(scene.model.body(name).id) for name in scene.object_bodies]
+        self._geom = scene.object_geoms[0]
         self._nominal = {name: self._tables.get(name, getattr(scene.model, name)[None].copy()) for name in self._live}
+
+    @property
+    def objects_own(self) -> NDArray[np.float64]:
+        """(B, 2) mass [kg] and contact friction of each world's object, as they are now."""
+        mass, friction = self._live["body_mass"][:, self._bodies].sum(1), self._live["geom_friction"][:, self._geom, 0]
+        return np.stack([mass, friction], axis=1)
 
     def place(self, worlds: NDArray[np.int64], objects: NDArray[np.int64]) -> None:
         """Put an object each into the named worlds, under nominal physics."""

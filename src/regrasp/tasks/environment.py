@@ -21,7 +21,14 @@ from regrasp.simulation.variation import FACTORS
 from regrasp.tasks.task import Task
 
 Arrays = dict[str, NDArray[np.generic]]
-PHYSICS_FIELDS = Fields([Field("physics_factors", len(FACTORS), "1"), Field("disturbance", len(KINDS), "1")])
+PHYSICS_FIELDS = Fields(
+    [
+        Field("object_mass", 1, "kg"),
+        Field("object_friction", 1, "1"),
+        Field("physics_factors", len(FACTORS), "1"),
+        Field("disturbance", len(KINDS), "1"),
+    ]
+)
 """What the environment appends to a task's privileged observation."""
 
 
@@ -100,9 +107,10 @@ class Environment:
     def observe(self) -> dict[str, Tensor]:
         """Group → (B, O) float32 observations of the present state."""
         seen = {name: group.read(self.readings) for name, group in self.task.observations.items()}
-        factors = torch.from_numpy(self.worlds.variation.factors)
+        variation = self.worlds.variation
+        physics = torch.from_numpy(np.concatenate([variation.objects_own, variation.factors], axis=1))
         active = torch.from_numpy(self.disturbances.active(self._elapsed))
-        seen["privileged"] = torch.cat([seen["privileged"], factors, active], dim=1)
+        seen["privileged"] = torch.cat([seen["privileged"], physics, active], dim=1)
         groups = {name: values.to(torch.float32) for name, values in seen.items()}
         self.disturbances.noisy(groups["policy"].numpy(), self._elapsed)
         return groups
