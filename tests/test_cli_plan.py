@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from regrasp.cli.plan import plan
@@ -100,6 +101,17 @@ def test_rounds_add_episodes_around_the_clone(
     assert (first.provenance["round"], second.provenance["round"]) == ("0", "1")
     assert "prior" in second.provenance
     assert "prior" not in first.provenance
+
+
+def test_a_sketch_is_planned_around(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = tmp_path / "sketched.py", tmp_path / "demos.hdf5"
+    sketch = "lambda seen: torch.full((len(seen), LONG.interface.fields.size), 0.4)"
+    file.write_text(SHORT.replace("horizon=12", f"horizon=12, sketch={sketch}") + "import torch\n")
+    plan(out=out, json=True, task=str(file), episodes=1, all=True, prior_weight=1e6, noise=1e-6, **SMALL)
+    capsys.readouterr()
+    (episode,) = read_demonstrations(out, find_task(str(file))).episodes
+    np.testing.assert_allclose(episode.actions, 0.4, atol=1e-5)
+    assert episode.provenance["prior"].startswith("sketch ")
 
 
 @pytest.mark.parametrize(

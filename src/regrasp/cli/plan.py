@@ -120,10 +120,10 @@ def _provenance(config: Any) -> dict[str, str]:
 
 def _once(request: "Request", prior: Path | None) -> tuple[list["Attempt"], list["Episode"], list[dict[str, float]]]:
     from regrasp.cli.judging import open_checkpoint
-    from regrasp.cli.planning import collect
+    from regrasp.cli.planning import collect, sketch_of
 
-    policy: Actor | None = request.task.sketched
-    digest = "" if policy is None else f"the sketch of {request.task.name}"
+    policy: Actor | None
+    policy, digest = sketch_of(request.task)
     if prior is not None:
         checkpoint = open_checkpoint(prior, request.task)
         policy, digest = checkpoint.policy, checkpoint.manifest.digest

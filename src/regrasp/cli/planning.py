@@ -173,6 +173,12 @@ def settings_of(request: Request, prior_digest: str) -> dict[str, Any]:
     return own | scene | {"interface": task.interface.digest, "prior": prior_digest}
 
 
+def sketch_of(task: Task) -> tuple[Actor | None, str]:
+    """The task's own sketch and its name in provenance, where it has one."""
+    sketch = task.sketched
+    return sketch, "" if sketch is None else f"sketch {sketch.digest}"
+
+
 @dataclass(frozen=True)
 class Round:
     """One round of planning and cloning: attempts planned, what is kept so far, and how often its clone succeeds."""
@@ -186,8 +192,8 @@ class Round:
 def refine(request: Request, rounds: int, updates: int, console: Console) -> Iterator[Round]:
     """Plan, clone, and again around the clone; every round adds `request.episodes` episodes."""
     episodes: list[Episode] = []
-    policy: Actor | None = request.task.sketched
-    digest = "" if policy is None else f"the sketch of {request.task.name}"
+    policy: Actor | None
+    policy, digest = sketch_of(request.task)
     for number in range(rounds + 1):
         folder = request.folder / f"round-{number}"
         seed = derive(request.config.seed, "refine", number)

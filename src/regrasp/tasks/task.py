@@ -1,5 +1,7 @@
 """The record that a task is: everything the environment, the panel and the learning code need to know about it."""
 
+import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regrasp.actor import ActionInterface
-from regrasp.fields import Fields
+from regrasp.fields import Fields, digest_of
 from regrasp.judges.judge import Judge
 from regrasp.simulation.disturbance import Disturbance
 from regrasp.simulation.readings import Readings
@@ -70,6 +72,11 @@ class Sketch:
     def interface_digest(self) -> str:
         """Digest of the action interface that the actions are meant for."""
         return self.interface.digest
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the source file of the motion, the name of what was planned around it."""
+        return digest_of(inspect.getsource(sys.modules[self.motion.__module__]))
 
     def act(self, observation: Tensor) -> Tensor:
         """Observation (B, O) → action (B, A) float32 in [-1, 1]."""
