@@ -86,6 +86,11 @@ def counted(readings: Readings) -> Tensor:
     return torch.full((len(readings.qpos),), float(next(CALLS)))
 
 
+def sketched(motion: Callable[[Tensor], Tensor]) -> Task:
+    return dataclasses.replace(TASK, sketch=motion)
+
+
+WIDTH = TASK.interface.fields.size
 GOAL = a_start()
 BROKEN: list[tuple[str, str, Task, str]] = [
     ("names", "spaces in the name", dataclasses.replace(TASK, name="Planar Turn"), "'Planar Turn'"),
@@ -125,6 +130,8 @@ BROKEN: list[tuple[str, str, Task, str]] = [
     ("aliasing", "a live view", term(lambda readings: readings.qpos[:, 0]), "changed with the next step"),
     ("aliasing", "the same goal", dataclasses.replace(TASK, goal=lambda: GOAL), "same array twice"),
     ("rest", "a start that explodes", starting(racing), "break down"),
+    ("sketch", "one action for all", sketched(lambda seen: torch.zeros(WIDTH)), "of shape"),
+    ("sketch", "worlds mixed", sketched(lambda seen: seen.mean() * torch.ones(len(seen), WIDTH)), "alone"),
     ("disturbances", "no reason", disturbed("mass", Range(0.5, 2.0)), "without a reason"),
     ("disturbances", "an unknown kind", disturbed("earthquake", Range(1, 2, "so")), "'earthquake'"),
     ("disturbances", "beyond the limits", disturbed("mass", Range(0.0, 2.0, "so")), "0.01 to 100"),

@@ -23,6 +23,7 @@ _ON_TASKS: Mapping[str, tuple[str, Callable[[Task], Iterator[str]]]] = {
     "resuming": ("A saved environment continues to the bit.", moving.resuming),
     "aliasing": ("What was returned before a step is the same after it.", moving.aliasing),
     "rest": ("The rest action keeps the worlds sound.", moving.rest),
+    "sketch": ("The sketch, if there is one, gives every world its own action.", moving.sketch),
     "disturbances": ("Every disturbance can be drawn, has its reason and its range.", disturbing.ranges),
     "acting": ("Every disturbance acts.", disturbing.acting),
 }

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from regrasp.judges.judge import Predicate
-from regrasp.tasks.contract.finding import complaint
+from regrasp.tasks.contract.finding import Unchecked, complaint
 from regrasp.tasks.contract.worlds import beginning, environment, flat, random_actions
 from regrasp.tasks.environment import Arrays, Environment
 from regrasp.tasks.task import Task
@@ -163,3 +163,19 @@ def rest(task: Task) -> Iterator[str]:
     if made.worlds.diverged.any() or not np.isfinite(made.worlds.states()).all():
         mend = "look for objects that start inside each other, or take smaller physics steps"
         yield complaint("worlds that break down within ten steps of rest", "a simulation that runs", mend)
+
+
+def sketch(task: Task) -> Iterator[str]:
+    """The sketch gives every world its own action, from what is observed now alone."""
+    if task.sketch is None:
+        raise Unchecked("The task has no `sketch`, and needs none.")
+    made = environment(task, beginning(task, WORLDS))
+    seen = made.observe()["policy"]
+    action = task.sketch(seen)
+    width = task.interface.fields.size
+    if tuple(action.shape) != (WORLDS, width) or not torch.isfinite(action).all():
+        found = f"a sketch with actions of shape {tuple(action.shape)}, {int(torch.isfinite(action).sum())} finite"
+        yield complaint(found, f"({WORLDS}, {width}) finite numbers", "return one action per world")
+    elif not torch.allclose(task.sketch(seen[1:2]), action[1:2], rtol=1e-4, atol=1e-5):
+        mend = "treat every row by itself and keep nothing between calls"
+        yield complaint("a sketch that acts otherwise in a world alone", "the same action", mend)
