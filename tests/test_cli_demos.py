@@ -128,16 +128,28 @@ def test_what_is_known_of_the_human_demonstrations(capsys: pytest.CaptureFixture
 
 def test_panel_make_draws_what_it_says_and_the_same_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "panels" / "p.json"
-    arguments = ["panel", "make", "--out", file, "--undisturbed", 2, "--per-kind", 1, "--seed", 4]
+    arguments = ["panel", "make", "--task", TASK.name, "--out", file, "--undisturbed", 2, "--per-kind", 1, "--seed", 4]
+    arguments += ["--counts", "push", 3, "latency", 0]
     found = ask(capsys, *arguments)
     first = file.read_bytes()
     assert ask(capsys, *arguments) == found
     assert file.read_bytes() == first
-    counts = {"none": 2, **dict.fromkeys(TASK.disturbances, 1)}
-    assert found["by_disturbance"] == counts
+    counts = {"none": 2, **dict.fromkeys(TASK.disturbances, 1), "push": 3, "latency": 0}
+    assert found["by_disturbance"] == {kind: count for kind, count in counts.items() if count}
     panel = read_panel(file)
     assert panel == make_panel(TASK, draw_cases(TASK, counts, 4, "panel"))
     assert panel.digest == found["panel"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"), [(("flood", "1"), "'flood', expected a disturbance of"), (("push", "-1"), "push: found -1")]
+)
+def test_panel_make_refuses_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], counts: tuple[str, str], words: str
+) -> None:
+    assert main(["panel", "make", "--out", str(tmp_path / "p.json"), "--counts", *counts]) == 2
+    assert words in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_bench_prints_its_ratios(tmp_path: Path) -> None:

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 def make(
-    out: Path, task: str = "adroit-door", undisturbed: int = 200, per_kind: int = 60, seed: int = 0, json: bool = False
+    out: Path,
+    task: str = "cube-reorient",
+    undisturbed: int = 200,
+    per_kind: int = 60,
+    counts: dict[str, int] = {},  # noqa: B006 (never changed)
+    seed: int = 0,
+    json: bool = False,
 ) -> None:
     """Draw and freeze a new panel for a task.
 
@@ -29,6 +35,8 @@ def make(
         task: name of the task, or its Python file, as my_task.py.
         undisturbed: number of cases without a disturbance.
         per_kind: number of cases with each kind of disturbance that the task knows.
+        counts: number of cases with single kinds, in place of --per-kind, as push 160 slip 160. Recovery rates compare
+            losses: give many cases to the kinds that cause them.
         seed: of the draws.
         json: print one JSON object instead of a table.
     """
@@ -40,11 +48,16 @@ def make(
     for option, count in (("--undisturbed", undisturbed), ("--per-kind", per_kind), ("--seed", seed)):
         if count < 0:
             raise InputError(option, "", str(count), "a whole number, at least 0")
-    if undisturbed + per_kind == 0:
+    for kind, count in counts.items():
+        if kind not in found.disturbances:
+            raise InputError("--counts", kind, repr(kind), f"a disturbance of {found.name}", found.disturbances)
+        if count < 0:
+            raise InputError("--counts", kind, str(count), "a whole number, at least 0")
+    drawn = {"none": undisturbed, **dict.fromkeys(found.disturbances, per_kind), **counts}
+    if not sum(drawn.values()):
         raise InputError("--undisturbed", "", "no case at all", "at least one")
     require_writable(out)
-    counts = {"none": undisturbed, **dict.fromkeys(found.disturbances, per_kind)}
-    panel = make_panel(found, draw_cases(found, counts, seed, "panel", SPLITS))
+    panel = make_panel(found, draw_cases(found, drawn, seed, "panel", SPLITS))
     write_panel(panel, out)
     _emit(out, panel, found, "", json)
 

@@ -204,7 +204,7 @@ TASK = Task(
     draw_starts=draw_starts,
     disturbances={
         "push": Range(
-            0.02, 0.08, "the object's weight (0.8 N) for 25 to 100 ms: a finger's flick", delay=(0, 40), duration=2
+            0.03, 0.1, "the object's weight (0.8 N) for 40 to 125 ms: a finger's flick", delay=(0, 40), duration=2
         ),
         "drop": Range(0.12, 0.4, "a grip that opens for as long as a supply drops out", delay=(0, 40)),
         "slip": Range(0.1, 0.4, "a wet object", delay=(0, 40), duration=25),
