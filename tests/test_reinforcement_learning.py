@@ -12,7 +12,7 @@ from regrasp.policies.policy import Policy, PolicySpec
 from regrasp.reinforcement.advantage import generalised_advantage
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.demonstration_term import demonstration_loss, demonstration_weight
-from regrasp.reinforcement.on_policy import OnPolicyConfig
+from regrasp.reinforcement.on_policy import FineTuning, OnPolicyConfig, fine_tune
 from regrasp.reinforcement.rollout import SETTLED_MARGIN, Rollout, critic_input
 from regrasp.reinforcement.starts import Starts
 from regrasp.reinforcement.update import Batch, Rewards, make_batch, surrogate
@@ -112,6 +112,20 @@ def make_rollout(worlds: int, disturbed: float = 0.0) -> Rollout:
     marked[:, -1] = 0.5  # no start of the task's own has its frame so high
     starts = Starts(TASK, (marked, np.zeros(3, np.int64)), ("push", "latency"), disturbed, numpy_stream(0, "starts"))
     return Rollout(Environment(TASK, worlds, threads=1), starts, torch_stream(0, "noise"))
+
+
+def test_the_noise_falls_to_its_final_value_and_no_further() -> None:
+    rollout = make_rollout(2)
+    policy = small_policy()
+    with torch.no_grad():
+        policy.head.log_std[:] = math.log(0.3)
+        policy.head.log_std[0] = math.log(0.06)
+    config = OnPolicyConfig(iterations=4, segment=2, worlds=2, minibatch=4, epochs=1, final_noise=0.1, critic_warmup=9)
+    critic = Critic(39 + rollout.environment.privileged_size, (8,), torch_stream(5))
+    state = FineTuning(policy, critic, rollout, None, config, 0)
+    seen = [policy.head.std()[:2].tolist() for _ in fine_tune(state)]
+    assert [one[1] for one in seen] == pytest.approx([0.25, 0.2, 0.15, 0.1])
+    assert [one[0] for one in seen] == pytest.approx([0.06] * 4)
 
 
 def test_starts_come_from_demonstrations_as_often_as_asked() -> None:

@@ -44,6 +44,8 @@ class OnPolicyConfig:
         discount: γ.
         gae_decay: λ of the advantage estimate.
         smallest_noise: the action noise starts at the clone's residual, but not below this, in half action ranges.
+        final_noise: what the action noise is at most in the end; the bound falls linearly from where the noise starts.
+            What acts without noise afterwards is then what was learned. No bound where it is above the start.
         critic_warmup: iterations in which only the critic learns.
         critic_hidden: widths of the critic's hidden layers.
         initial_noise: the action noise of a policy that begins without demonstrations, in half action ranges.
@@ -73,6 +75,7 @@ class OnPolicyConfig:
     discount: float = _setting(0.99, minimum=0.0, maximum=0.9999)
     gae_decay: float = _setting(0.95, minimum=0.0, maximum=1.0)
     smallest_noise: float = _setting(0.05, above=0.0)
+    final_noise: float = _setting(2.0, above=0.0)
     critic_warmup: int = _setting(5, minimum=0)
     critic_hidden: tuple[int, ...] = (256, 256)
     initial_noise: float = _setting(0.2, above=0.0)
@@ -109,6 +112,7 @@ class FineTuning:
         demonstrations: what the demonstration term compares with, if there is any.
         iteration: iterations done.
         control_steps: simulated so far.
+        first_noise: (A,) the action noise that fine-tuning began with.
     """
 
     policy: Policy
@@ -121,6 +125,7 @@ class FineTuning:
     control_steps: int = 0
 
     def __post_init__(self) -> None:
+        self.first_noise = self.policy.head.std().detach().clone()
         rate = self.config.critic_learning_rate
         self.policy_optimiser = torch.optim.Adam(self.policy.parameters(), lr=self.config.learning_rate, fused=True)
         self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=rate, fused=True)
@@ -128,6 +133,7 @@ class FineTuning:
     def tensors(self) -> dict[str, Tensor]:
         """Everything as named tensors, for a snapshot; `load` takes them back and continues to the bit."""
         named: dict[str, Tensor] = {"progress": torch.tensor([self.iteration, self.control_steps])}
+        named["first_noise"] = self.first_noise
         named |= {f"policy/{name}": value for name, value in self.policy.state_dict().items()}
         named |= {f"critic/{name}": value for name, value in self.critic.state_dict().items()}
         named |= {f"policy_adam/{name}": value for name, value in _moments(self.policy_optimiser).items()}
@@ -137,6 +143,7 @@ class FineTuning:
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Continue from `tensors`."""
         self.iteration, self.control_steps = (int(number) for number in tensors["progress"])
+        self.first_noise = tensors["first_noise"].clone()
         self.policy.load_state_dict(_below(tensors, "policy"))
         self.critic.load_state_dict(_below(tensors, "critic"))
         _set_moments(self.policy_optimiser, _below(tensors, "policy_adam"))
@@ -153,12 +160,14 @@ def fine_tune(state: FineTuning) -> Iterator[Progress]:
     config = state.config
     if state.iteration == 0:
         _widen(state.policy, config.smallest_noise)
+        state.first_noise = state.policy.head.std().detach().clone()
     while state.iteration < config.iterations:
         begun = time.perf_counter()
         segment, finished = _collect(state)
         collected = time.perf_counter()
         values = _learn(state, segment) | _episodes(finished)
         state.iteration += 1
+        _narrow(state)
         state.control_steps += segment.steps
         values |= {
             "reward": segment.reward.mean().item(),
@@ -175,6 +184,15 @@ def fine_tune(state: FineTuning) -> Iterator[Progress]:
 def _widen(policy: Policy, smallest_noise: float) -> None:
     with torch.no_grad():
         policy.head.log_std.copy_(policy.head.std().clamp(min=smallest_noise).log())
+
+
+@torch.no_grad()
+def _narrow(state: FineTuning) -> None:
+    """Keep the noise below a bound that falls from the first noise to the final one, where that is smaller."""
+    first, final = state.first_noise, torch.full_like(state.first_noise, state.config.final_noise)
+    bound = torch.lerp(first, final, state.iteration / state.config.iterations)
+    log_std = state.policy.head.log_std
+    log_std.copy_(torch.where(first > final, torch.minimum(log_std, bound.log()), log_std))
 
 
 @torch.no_grad()
