@@ -40,7 +40,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 demo: $(STAMP)
-	$(VENV)/bin/regrasp run curricula/demo.toml --out runs/demo
+	$(VENV)/bin/regrasp run curricula/cube-reorient.toml --out runs/demo
 	$(VENV)/bin/regrasp report runs/demo
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
 	  $(VENV)/bin/python -m webbrowser "file://$(CURDIR)/runs/demo/report.html"; fi
