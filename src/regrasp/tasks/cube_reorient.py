@@ -111,8 +111,8 @@ def centring(readings: Readings) -> Tensor:
 
 
 def astray(readings: Readings) -> Tensor:
-    """-1 · distance beyond 3 cm from where objects rest [m]: fingers turn what lies between them, wrists throw."""
-    return -(_astray(readings)[1] - 0.03).clamp(min=0.0)
+    """-2 · distance beyond 3 cm from where objects rest [m]: fingers turn what lies between them, wrists throw."""
+    return -2.0 * (_astray(readings)[1] - 0.03).clamp(min=0.0)
 
 
 def success(readings: Readings) -> Tensor:
@@ -121,8 +121,8 @@ def success(readings: Readings) -> Tensor:
 
 
 def dropped(readings: Readings) -> Tensor:
-    """-3 where the object has left the hand, which ends the episode."""
-    return -3.0 * left_the_hand(readings)
+    """-10 where the object has left the hand, which ends the episode: a drop cannot be made up for."""
+    return -10.0 * left_the_hand(readings)
 
 
 def stillness(readings: Readings) -> Tensor:
@@ -139,8 +139,12 @@ def cost(readings: Readings) -> Tensor:
     return 3.0 * angle_to_target(readings) + sideways + height
 
 
+LEAST_TURN = 0.4
+"""Yaw by which a target differs from the start at least [rad], twice the judge's tolerance: nothing begins in success."""
+
+
 def draw_starts(objects: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.float64]:
-    """(n, S): the hand at rest, the object upright on it at any yaw, its target turned from there by any yaw."""
+    """(n, S): the hand at rest, the object upright on it at any yaw, its target turned from there by 0.4 rad to π."""
     return _starts(objects, generator, upright=True)
 
 
@@ -157,7 +161,7 @@ def _starts(objects: NDArray[np.int64], generator: np.random.Generator, upright:
     place[:, 2] += heights - 0.025 + 0.011
     yaw = generator.uniform(-np.pi, np.pi, count)
     axis = np.tile([0.0, 0.0, 1.0], (count, 1))
-    turned = yaw + generator.uniform(-np.pi, np.pi, count)
+    turned = yaw + generator.choice((-1.0, 1.0), count) * generator.uniform(LEAST_TURN, np.pi, count)
     target = from_axis_angle(axis, turned) if upright else random_quaternions(count, generator)
     still = np.zeros((count, make_scene().model.nv))
     goal = np.tile(GOAL_PLACE, (count, 1))
