@@ -1,12 +1,17 @@
 """Picking up tools: the sketched motion succeeds, tools lie still, the judge knows a grip, rewards lead to it."""
 
+from pathlib import Path
+
 import mujoco
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from regrasp.curriculum.schema import read_curriculum
+from regrasp.demonstrations import read_demonstrations, transitions
 from regrasp.judges.tool_pickup import gripped, handle_axis, height, tilt
+from regrasp.panel.cases import read_panel
 from regrasp.seeding import numpy_stream
 from regrasp.simulation.disturbance import KINDS, NONE, Disturbance
 from regrasp.tasks.environment import Environment, Step
@@ -15,6 +20,7 @@ from regrasp.tasks.tool_pickup import START_PLACE, TASK, cost, distance, dropped
 from regrasp.tasks.tool_scene import INTERFACE, JOINTS, REST, TIPS, lying, shapes
 from regrasp.tasks.tool_sketch import TURNED, action, posture
 
+REPOSITORY = Path(__file__).parents[1]
 HOLDING = action(posture({**TURNED, "ARTx": 0.026, "ARTy": 0.25, "ARTz": 0.016})).numpy()
 """The action that holds a tool up, in the posture of the goal state."""
 EVERY = np.arange(len(TASK.objects))
@@ -293,3 +299,26 @@ def test_touch_sensors_feel_the_grip() -> None:
     assert felt[-1].sum() > 1.0
     away = begin(TASK.draw_starts(np.zeros(1, np.int64), numpy_stream(0)), np.zeros(1, np.int64))
     assert act(away, np.array(TASK.rest)).observations["tactile"].sum() == 0
+
+
+class TestShipped:
+    def test_demonstrations_fit_and_contain_recoveries(self) -> None:
+        demonstrations = read_demonstrations(REPOSITORY / "src/regrasp/data/tool-pickup.hdf5", TASK)
+        episodes = demonstrations.episodes
+        assert len(episodes) == 44
+        assert all("success" in episode.marks for episode in episodes)
+        assert sum("recovered" in episode.marks for episode in episodes) >= 0.15 * len(episodes)
+        assert not {episode.object for episode in episodes} & set(TASK.held_out)
+        assert all(episode.provenance["prior"] == "the sketch of tool-pickup" for episode in episodes)
+
+    def test_the_sketch_would_act_much_the_same(self) -> None:
+        """What was planned around it stays near it, so that it can be imitated."""
+        observations, actions = transitions(read_demonstrations(REPOSITORY / "src/regrasp/data/tool-pickup.hdf5", TASK))
+        assert (actor().act(observations) - actions).square().mean().sqrt() < 0.05
+
+    def test_curriculum_and_panel_fit_the_task(self) -> None:
+        curriculum = read_curriculum(REPOSITORY / "curricula/tool-pickup.toml")
+        assert curriculum.task == TASK.name
+        panel = read_panel(REPOSITORY / "panels/tool-pickup.json")
+        panel.require(TASK, "panel")
+        assert sum(case.object in TASK.held_out for case in panel.cases) == len(panel.cases) / 2
