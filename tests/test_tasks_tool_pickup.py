@@ -305,16 +305,15 @@ class TestShipped:
     def test_demonstrations_fit_and_contain_recoveries(self) -> None:
         demonstrations = read_demonstrations(REPOSITORY / "src/regrasp/data/tool-pickup.hdf5", TASK)
         episodes = demonstrations.episodes
-        assert len(episodes) == 44
+        assert len(episodes) == 40
         assert all("success" in episode.marks for episode in episodes)
         assert sum("recovered" in episode.marks for episode in episodes) >= 0.15 * len(episodes)
         assert not {episode.object for episode in episodes} & set(TASK.held_out)
-        assert all(episode.provenance["prior"] == "the sketch of tool-pickup" for episode in episodes)
+        assert all(episode.provenance["policy"] == "the sketch of tool-pickup" for episode in episodes)
 
-    def test_the_sketch_would_act_much_the_same(self) -> None:
-        """What was planned around it stays near it, so that it can be imitated."""
+    def test_the_sketch_would_act_the_same_but_for_the_noise(self) -> None:
         observations, actions = transitions(read_demonstrations(REPOSITORY / "src/regrasp/data/tool-pickup.hdf5", TASK))
-        assert (actor().act(observations) - actions).square().mean().sqrt() < 0.05
+        assert (actor().act(observations) - actions).square().mean().sqrt() < 0.085
 
     def test_curriculum_and_panel_fit_the_task(self) -> None:
         curriculum = read_curriculum(REPOSITORY / "curricula/tool-pickup.toml")
