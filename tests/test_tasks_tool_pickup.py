@@ -1,4 +1,6 @@
-"""Picking up tools: a scripted motion succeeds, tools lie still, the judge knows a grip, rewards lead to it."""
+"""Picking up tools: the sketched motion succeeds, tools lie still, the judge knows a grip, rewards lead to it."""
+
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -6,50 +8,22 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from regrasp.curriculum.schema import read_curriculum
+from regrasp.demonstrations import read_demonstrations, transitions
 from regrasp.judges.tool_pickup import gripped, handle_axis, height, tilt
+from regrasp.panel.cases import read_panel
 from regrasp.seeding import numpy_stream
 from regrasp.simulation.disturbance import KINDS, NONE, Disturbance
 from regrasp.tasks.environment import Environment, Step
-from regrasp.tasks.tool_pickup import (
-    INTERFACE,
-    JOINTS,
-    REST,
-    START_PLACE,
-    TASK,
-    cost,
-    distance,
-    dropped_state,
-    goal_state,
-)
-from regrasp.tasks.tool_scene import TIPS, lying, shapes
+from regrasp.tasks.task import Sketch
+from regrasp.tasks.tool_pickup import START_PLACE, TASK, cost, distance, dropped_state, goal_state
+from regrasp.tasks.tool_scene import INTERFACE, JOINTS, REST, TIPS, lying, shapes
+from regrasp.tasks.tool_sketch import TURNED, action, posture
 
-FINGERS = ("FF", "MF", "RF", "LF")
-ABOVE = {"ARTx": 0.026, "ARTy": -0.025, "ARTz": 0.016, "ARRx": 0.53, "WRJ0": -0.245, "THJ4": 0.68, "THJ3": 1.145}
-ABOVE |= {f"{finger}J{joint}": bent for finger in FINGERS for joint, bent in ((2, 0.154), (1, 0.48), (0, 0.35))}
-CLOSED = {"ARTy": 0.08, "THJ4": 0.985, "THJ3": 1.3, "THJ2": 0.16, "THJ1": 0.016, "THJ0": -0.31}
-CLOSED |= {f"{finger}J{joint}": bent for finger in FINGERS for joint, bent in ((2, 1.006), (1, 1.208), (0, 1.234))}
-UPRIGHT = {"ARRx": 0.016, "WRJ0": -0.37, "ARRz": 1.55, "WRJ1": 0.17}
-KEYFRAMES = (
-    (0, REST),
-    (20, ABOVE),
-    (40, ABOVE | CLOSED),
-    (55, ABOVE | CLOSED | {"ARTy": 0.25}),
-    (80, ABOVE | CLOSED | {"ARTy": 0.25} | UPRIGHT),
-)
-"""Control step → joint targets, linear in between: over the handle, close while rising, lift, turn the forearm."""
+REPOSITORY = Path(__file__).parents[1]
+HOLDING = action(posture({**TURNED, "ARTx": 0.026, "ARTy": 0.25, "ARTz": 0.016})).numpy()
+"""The action that holds a tool up, in the posture of the goal state."""
 EVERY = np.arange(len(TASK.objects))
-
-
-def action_at(step: int) -> NDArray[np.float64]:
-    """(30,) of the scripted motion."""
-    names, times = INTERFACE.fields.names, [time for time, _ in KEYFRAMES]
-    frames = np.array([[targets.get(name, 0.0) for name in names] for _, targets in KEYFRAMES])
-    return as_action(np.array([np.interp(step + 1, times, column) for column in frames.T]))
-
-
-def as_action(targets: NDArray[np.float64]) -> NDArray[np.float64]:
-    low, high = np.array(INTERFACE.low), np.array(INTERFACE.high)
-    return np.asarray((2 * targets - low - high) / (high - low))
 
 
 def average_start(place: int) -> NDArray[np.float64]:
@@ -67,6 +41,13 @@ def begin(states: NDArray[np.float64], objects: NDArray[np.int64], one: Disturba
     return environment
 
 
+def actor() -> Sketch:
+    """The task's sketch of the motion."""
+    found = TASK.sketched
+    assert found is not None
+    return found
+
+
 def act(environment: Environment, action: NDArray[np.float64]) -> Step:
     return environment.step(torch.tensor(np.tile(action, (environment.count, 1)), dtype=torch.float32))
 
@@ -77,23 +58,24 @@ def at_goal(state: NDArray[np.float64] | None = None) -> Environment:
 
 @pytest.fixture(scope="module")
 def lifting() -> tuple[Environment, list[Step], list[float]]:
-    """The scripted motion with the first training tool and the first held-out one."""
+    """The sketched motion with the first training tool and the first held-out one."""
     objects = np.array([0, TASK.split("held_out")[0]])
     environment = begin(np.stack([average_start(place) for place in objects]), objects)
-    steps, costs = [], []
-    for step in range(110):
-        steps.append(act(environment, action_at(step)))
+    observation, steps, costs = environment.observe()["policy"], [], []
+    for _ in range(110):
+        steps.append(environment.step(actor().act(observation)))
+        observation = steps[-1].observations["policy"]
         costs.append(float(cost(environment.readings)[0]))
     return environment, steps, costs
 
 
-class TestScriptedMotion:
+class TestSketchedMotion:
     def test_it_succeeds(self, lifting: tuple[Environment, list[Step], list[float]]) -> None:
         environment, _, _ = lifting
         assert TASK.objects[0] == "mallet"
         assert environment.judgement.success_held.all()
         assert not torch.stack(list(environment.judgement.broken.values())).any()
-        assert (environment.entry.entry >= 10).all()
+        assert (environment.entry.entry >= 3).all()
         assert (height(environment.readings) > 0.3).all()
 
     def test_rewards_and_cost_follow_it(self, lifting: tuple[Environment, list[Step], list[float]]) -> None:
@@ -121,6 +103,28 @@ class TestScriptedMotion:
         np.testing.assert_allclose(
             handle_axis(environment.readings)[0], data.body("object").xmat.reshape(3, 3)[:, 2], atol=1e-9
         )
+
+    def test_it_succeeds_from_most_starts_and_comes_back_after_losses(self) -> None:
+        """86 % of undisturbed attempts, when it was written; a grip that opens costs it a third of those."""
+        stream, objects = numpy_stream(4), TASK.split("train")
+        count = len(objects)
+        opened = [TASK.draw_disturbance("drop" if row % 3 == 0 else "none", stream) for row in range(count)]
+        environment = Environment(TASK, count, 1)
+        environment.reset(np.arange(count), TASK.draw_starts(objects, stream), opened, list(range(count)), objects)
+        observation = environment.observe()["policy"]
+        for _ in range(TASK.horizon):
+            observation = environment.step(actor().act(observation)).observations["policy"]
+        assert environment.entry.entered.all()
+        assert environment.judgement.success_held.sum() >= 15
+        assert (environment.judgement.recovered_at >= 0).sum() >= 3
+
+    def test_it_acts_on_each_row_alone(self) -> None:
+        observation = torch.randn(
+            37, TASK.observations["policy"].fields.size, generator=torch.Generator().manual_seed(0)
+        )
+        together = actor().act(observation)
+        assert together.equal(torch.cat([actor().act(row[None]) for row in observation]))
+        assert together.abs().max() <= 1.0
 
 
 class TestStarts:
@@ -186,7 +190,7 @@ class TestObjects:
 
 class TestJudge:
     def test_the_goal_is_a_success_that_lasts(self) -> None:
-        environment, action = at_goal(), action_at(109)
+        environment, action = at_goal(), HOLDING
         for _ in range(14):
             act(environment, action)
             assert TASK.judge.success(environment.readings).all()
@@ -254,7 +258,7 @@ class TestJudge:
     def test_a_tool_that_falls_back_is_a_loss_and_no_end(self) -> None:
         environment = at_goal()
         for _ in range(5):
-            act(environment, action_at(109))
+            act(environment, HOLDING)
         for _ in range(25):
             found = act(environment, np.array(TASK.rest))
         assert environment.judgement.lost_at[0] > 5
@@ -270,7 +274,7 @@ class TestDisturbances:
     def test_a_drop_opens_the_grip(self) -> None:
         environment = begin(goal_state()[None], np.zeros(1, np.int64), Disturbance("drop", 1.2, delay=2, duration=30))
         for _ in range(40):
-            act(environment, action_at(109))
+            act(environment, HOLDING)
         assert environment.judgement.lost_at[0] > 0
         assert height(environment.readings) < 0.2
 
@@ -279,7 +283,7 @@ class TestDisturbances:
         fields = TASK.observations["policy"].fields
         told, true = begin(goal_state()[None], np.zeros(1, np.int64), one), at_goal()
         for _ in range(8):
-            seen = [act(environment, action_at(109)).observations["policy"][0] for environment in (told, true)]
+            seen = [act(environment, HOLDING).observations["policy"][0] for environment in (told, true)]
         shift = torch.tensor([0.03, 0.0, 0.0])
         for name in ("object_position", "palm_to_object"):
             torch.testing.assert_close((seen[0] - seen[1])[fields[name]], shift, atol=1e-6, rtol=0)
@@ -290,8 +294,30 @@ def test_touch_sensors_feel_the_grip() -> None:
     group = TASK.observations["tactile"]
     assert group.fields.size == 21
     environment = at_goal()
-    felt = [act(environment, action_at(109)).observations["tactile"] for _ in range(5)]
+    felt = [act(environment, HOLDING).observations["tactile"] for _ in range(5)]
     assert all((one >= 0).all() for one in felt)
     assert felt[-1].sum() > 1.0
     away = begin(TASK.draw_starts(np.zeros(1, np.int64), numpy_stream(0)), np.zeros(1, np.int64))
     assert act(away, np.array(TASK.rest)).observations["tactile"].sum() == 0
+
+
+class TestShipped:
+    def test_demonstrations_fit_and_contain_recoveries(self) -> None:
+        demonstrations = read_demonstrations(REPOSITORY / "src/regrasp/data/tool-pickup.hdf5", TASK)
+        episodes = demonstrations.episodes
+        assert len(episodes) == 40
+        assert all("success" in episode.marks for episode in episodes)
+        assert sum("recovered" in episode.marks for episode in episodes) >= 0.15 * len(episodes)
+        assert not {episode.object for episode in episodes} & set(TASK.held_out)
+        assert all(episode.provenance["policy"] == "the sketch of tool-pickup" for episode in episodes)
+
+    def test_the_sketch_would_act_the_same_but_for_the_noise(self) -> None:
+        observations, actions = transitions(read_demonstrations(REPOSITORY / "src/regrasp/data/tool-pickup.hdf5", TASK))
+        assert (actor().act(observations) - actions).square().mean().sqrt() < 0.085
+
+    def test_curriculum_and_panel_fit_the_task(self) -> None:
+        curriculum = read_curriculum(REPOSITORY / "curricula/tool-pickup.toml")
+        assert curriculum.task == TASK.name
+        panel = read_panel(REPOSITORY / "panels/tool-pickup.json")
+        panel.require(TASK, "panel")
+        assert sum(case.object in TASK.held_out for case in panel.cases) == len(panel.cases) / 2

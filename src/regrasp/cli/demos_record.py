@@ -11,7 +11,10 @@ from regrasp.cli.output import console, emit, progress, require_writable
 from regrasp.errors import InputError
 
 if TYPE_CHECKING:
-    from regrasp.cli.judging import Checkpoint
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from regrasp.actor import Actor
     from regrasp.demonstrations.recording import Attempt
     from regrasp.episode import Episode
     from regrasp.tasks.task import Task
@@ -21,8 +24,8 @@ PATIENCE = 20
 
 
 def record(
-    policy: Path,
     out: Path,
+    policy: Path | None = None,
     task: str | None = None,
     episodes: int = 25,
     disturbed: float = 0.0,
@@ -44,14 +47,15 @@ def record(
     give the same file.
 
     Args:
-        policy: folder of the checkpoint that acts.
         out: the demonstration file to write (HDF5, robomimic's layout), as demos.hdf5.
+        policy: folder of the checkpoint that acts; left out, the task's own sketch of the motion does, if it has one.
         task: name of the task, or the file of one that is not built in; left out, the checkpoint's own.
         episodes: number of demonstrations to record.
         disturbed: share of attempts that are disturbed, from 0 to 1.
         kinds: of disturbances, as push drop; left out, all that the task can draw.
         recovered: share of the episodes that must contain a judged recovery, from 0 to 1; attempts go on until they do.
-        noise: standard deviation of the noise on every action, in halves of its range; left out, the policy's own.
+        noise: standard deviation of the noise on every action, in halves of its range; left out, the policy's own. A
+            sketch has none.
         noise_factor: what the policy's own noise is multiplied by, if --noise is left out.
         seed: of objects, disturbances, start states and noise.
         tail: control steps to keep after the first success.
@@ -59,23 +63,18 @@ def record(
         threads: engine threads; 0 uses every core. The result is the same for any number.
         json: print one JSON object instead of sentences.
     """
-    import numpy as np
-
-    from regrasp.cli.judging import open_checkpoint
     from regrasp.demonstrations import Storage, read_demonstrations, write_demonstrations
     from regrasp.demonstrations.recording import RecordingConfig, record_attempts
 
     _check_counts(episodes, tail, seed)
     _check_shares(noise_factor if noise is None else noise, disturbed, recovered)
     require_writable(out)
-    checkpoint = open_checkpoint(policy, task)
-    found = checkpoint.task
+    found, actor, digest, own = _open(policy, task)
     _check_kinds(kinds, disturbed, found)
-    own = checkpoint.policy.head.std().detach().numpy() * noise_factor
-    spread = np.asarray(own if noise is None else np.full_like(own, noise), np.float32)
-    provenance = _provenance(checkpoint, f"{noise_factor:g} × the policy's own" if noise is None else noise, seed)
+    spread, described = _noise(own, noise, noise_factor)
+    provenance = _provenance(digest, described, seed)
     config = RecordingConfig(spread, seed, tail, threads, disturbed, kinds)
-    attempts = record_attempts(checkpoint.policy, found, config, provenance)
+    attempts = record_attempts(actor, found, config, provenance)
     kept, made = _collect(attempts, found, episodes, ceil(recovered * episodes), all)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_demonstrations(out, kept, found, Storage("float32", gzip=True, next_obs=False))
@@ -105,12 +104,40 @@ def _check_kinds(kinds: Sequence[str], disturbed: float, task: "Task") -> None:
         raise InputError("--disturbed", "", str(disturbed), f"0, because {task.name} can draw no disturbance")
 
 
-def _provenance(checkpoint: "Checkpoint", noise: str | float, seed: int) -> dict[str, str]:
+def _open(policy: Path | None, task: str | None) -> "tuple[Task, Actor, str, NDArray[np.float32]]":
+    """The task, who acts in it, what that one is called, and the noise of its own on each action (A,)."""
+    import numpy as np
+
+    from regrasp.cli.judging import open_checkpoint
+    from regrasp.tasks import find_task
+
+    if policy is not None:
+        checkpoint = open_checkpoint(policy, task)
+        own = checkpoint.policy.head.std().detach().numpy()
+        return checkpoint.task, checkpoint.policy, checkpoint.manifest.digest, own
+    if task is None:
+        raise InputError("--policy", "", "neither a policy nor a task", "--policy, or --task with a sketch of its own")
+    found = find_task(task)
+    if found.sketched is None:
+        raise InputError("--policy", "", "none", f"the folder of a checkpoint; {found.name} has no sketch of its own")
+    return found, found.sketched, f"the sketch of {found.name}", np.zeros(found.interface.fields.size, np.float32)
+
+
+def _noise(own: "NDArray[np.float32]", asked: float | None, factor: float) -> "tuple[NDArray[np.float32], str]":
+    """Standard deviation on each action (A,), and how it is described."""
+    import numpy as np
+
+    if asked is None:
+        return np.asarray(own * factor, np.float32), f"{factor:g} × the policy's own"
+    return np.full_like(own, asked, np.float32), f"{asked:g} on every action"
+
+
+def _provenance(policy: str, noise: str, seed: int) -> dict[str, str]:
     from regrasp import __version__
 
     return {
-        "policy": checkpoint.manifest.digest,
-        "noise": noise if isinstance(noise, str) else f"{noise:g} on every action",
+        "policy": policy,
+        "noise": noise,
         "seed": str(seed),
         "command": shlex.join(["regrasp", *sys.argv[1:]]),
         "regrasp": __version__,
