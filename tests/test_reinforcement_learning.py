@@ -187,7 +187,7 @@ def test_a_segment_is_consistent_and_resets_are_spread() -> None:
     torch.testing.assert_close(-(0.5 * draw.square() + std.log()).sum(2), segment.log_prob, rtol=1e-4, atol=1e-3)
 
 
-def test_held_success_ends_an_episode_at_the_best_value() -> None:
+def test_held_success_ends_an_episode_and_is_worth_what_it_pays_for_ever() -> None:
     rollout = make_rollout(2)
     rollout.begin(0.0)
     policy = small_policy()
@@ -199,7 +199,8 @@ def test_held_success_ends_an_episode_at_the_best_value() -> None:
     critic = Critic(segment.critic_input.shape[2], (8,), torch_stream(5))
     batch = make_batch(segment, policy, critic, Rewards(20.0, 0.99, 0.95))
     scaled = Rewards(20.0, 0.99, 0.95).scaled(segment.reward[0, 1]).item()
-    assert batch.target[1].item() == pytest.approx(scaled + 0.99, abs=1e-5)
+    assert scaled != 0.0
+    assert batch.target[1].item() == pytest.approx(scaled * (1.0 + 0.99 + 0.99**2 / (1.0 - 0.99)), rel=1e-4)
 
 
 def test_the_critic_sees_the_policys_observation_first() -> None:

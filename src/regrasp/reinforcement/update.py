@@ -70,9 +70,10 @@ class Rewards:
 def make_batch(segment: Segment, policy: Policy, critic: Critic, rewards: Rewards) -> Batch:
     """Estimate advantages of T steps of B worlds, flatten, and normalise as policy and critic read it."""
     value, following = _values(segment, critic)
-    # Success that has lasted is treated as lasting: its worth is known, and need not be learned.
-    following[segment.settled] = 1.0
     reward = rewards.scaled(segment.reward)
+    # Success that has lasted is treated as lasting and paying as now: its worth is known, and need not be learned. Any
+    # smaller worth would teach to hover about the goal.
+    following[segment.settled] = reward[segment.settled] / (1.0 - rewards.discount)
     advantage = generalised_advantage(
         reward, value, following, segment.terminated, segment.ended, rewards.discount, rewards.decay
     )
