@@ -4,7 +4,7 @@ The nail's board, of which Gymnasium edits the height in its model, is a mocap b
 AdroitHandHammer-v1's.
 """
 
-from functools import cache
+from functools import cache, partial
 
 import mujoco
 import numpy as np
@@ -32,6 +32,7 @@ from regrasp.tasks.adroit import (
     set_gains,
     touch_fields,
 )
+from regrasp.tasks.adroit_hammer_sketch import motion
 from regrasp.tasks.task import Observation, Range, Task
 
 OBJECT_FIRST = 27
@@ -230,4 +231,5 @@ TASK = Task(
     goal=driven_state,
     dropped=lost_state,
     cost=cost,
+    sketch=partial(motion, INTERFACE),
 )

@@ -5,7 +5,7 @@ its model, too; here the ball's slide joints carry it, so that it is part of the
 motion is bit-identical to AdroitHandRelocate-v1's.
 """
 
-from functools import cache
+from functools import cache, partial
 
 import mujoco
 import numpy as np
@@ -33,6 +33,7 @@ from regrasp.tasks.adroit import (
     set_gains,
     touch_fields,
 )
+from regrasp.tasks.adroit_relocate_sketch import motion
 from regrasp.tasks.task import Observation, Range, Task
 
 HAND_JOINTS = 30
@@ -203,4 +204,5 @@ TASK = Task(
     goal=carried_state,
     dropped=lost_state,
     cost=cost,
+    sketch=partial(motion, INTERFACE),
 )
