@@ -13,7 +13,7 @@ from torch import Tensor
 
 from regrasp.fields import Field, Fields
 from regrasp.judges.cube_reorient import CENTRE, JUDGE, angle_to_target, left_the_hand, rotation_to_target
-from regrasp.rotations import from_axis_angle, random_quaternions, rotate, two_columns
+from regrasp.rotations import from_axis_angle, random_quaternions, two_columns
 from regrasp.simulation.readings import Readings
 from regrasp.simulation.render import Camera
 from regrasp.tasks.shadow_hand import (
@@ -80,14 +80,13 @@ def observe_touch(readings: Readings) -> Tensor:
     return torch.cat([readings.sensor(f"touch_{tip}") for tip in TACTILE], dim=1)
 
 
-def turning(readings: Readings) -> Tensor:
-    """5 · decrease of the angle to the target in the last control step [rad], from the object's angular velocity."""
-    _, quaternion = readings.pose("object")
-    _, own = readings.twist("object")
-    left = rotation_to_target(readings)[:, 1:]
-    axis = left / torch.linalg.vector_norm(left, dim=1, keepdim=True).clamp(min=1e-6)
-    speed: Tensor = (rotate(quaternion, own) * axis).sum(1)
-    return 5.0 * speed.clamp(-10.0, 10.0) * readings.period
+def turned(readings: Readings) -> Tensor:
+    """From 0 at half a turn from the target to 0.2 at it.
+
+    By the angle itself, not by the speed at which it shrinks: read once per control step, a speed pays for jerks that
+    lead nowhere.
+    """
+    return 0.2 * (1.0 - angle_to_target(readings) / np.pi)
 
 
 def near(readings: Readings) -> Tensor:
@@ -95,24 +94,11 @@ def near(readings: Readings) -> Tensor:
     return 0.1 * torch.exp(-4.0 * angle_to_target(readings))
 
 
-def _astray(readings: Readings) -> tuple[Tensor, Tensor]:
-    """(B, 3) from where the object rests to where it is, and (B,) how far that is [m]."""
-    position, _ = readings.pose("object")
-    offset = position - position.new_tensor(CENTRE)
-    return offset, torch.linalg.vector_norm(offset, dim=1)
-
-
-def centring(readings: Readings) -> Tensor:
-    """20 · decrease of the distance to where objects rest in the last control step [m], from the object's velocity."""
-    offset, distance = _astray(readings)
-    velocity, _ = readings.twist("object")
-    away: Tensor = (velocity * offset).sum(1) / distance.clamp(min=1e-3)
-    return -20.0 * away.clamp(-1.0, 1.0) * readings.period
-
-
 def astray(readings: Readings) -> Tensor:
     """-2 · distance beyond 3 cm from where objects rest [m]: fingers turn what lies between them, wrists throw."""
-    return -2.0 * (_astray(readings)[1] - 0.03).clamp(min=0.0)
+    position, _ = readings.pose("object")
+    distance = torch.linalg.vector_norm(position - position.new_tensor(CENTRE), dim=1)
+    return -2.0 * (distance - 0.03).clamp(min=0.0)
 
 
 def success(readings: Readings) -> Tensor:
@@ -140,7 +126,7 @@ def cost(readings: Readings) -> Tensor:
 
 
 LEAST_TURN = 0.4
-"""Yaw by which a target differs from the start at least [rad], twice the judge's tolerance: nothing begins in success."""
+"""Yaw between start and target, at least [rad]: twice the judge's tolerance, so that nothing begins in success."""
 
 
 def draw_starts(objects: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.float64]:
@@ -194,9 +180,8 @@ TASK = Task(
         "tactile": Observation(Fields(Field(tip, 1, "N") for tip in TACTILE), observe_touch),
     },
     rewards={
-        "turning": turning,
+        "turned": turned,
         "near": near,
-        "centring": centring,
         "astray": astray,
         "success": success,
         "dropped": dropped,
