@@ -305,7 +305,7 @@ class TestShipped:
     def test_demonstrations_fit_and_contain_recoveries(self) -> None:
         demonstrations = read_demonstrations(REPOSITORY / "src/regrasp/data/tool-pickup.hdf5", TASK)
         episodes = demonstrations.episodes
-        assert len(episodes) == 40
+        assert len(episodes) == 39
         assert all("success" in episode.marks for episode in episodes)
         assert sum("recovered" in episode.marks for episode in episodes) >= 0.15 * len(episodes)
         assert not {episode.object for episode in episodes} & set(TASK.held_out)
