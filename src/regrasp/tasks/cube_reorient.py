@@ -97,7 +97,7 @@ def near(readings: Readings) -> Tensor:
 def astray(readings: Readings) -> Tensor:
     """-2 · distance beyond 3 cm from where objects rest [m]: fingers turn what lies between them, wrists throw."""
     position, _ = readings.pose("object")
-    distance = torch.linalg.vector_norm(position - position.new_tensor(CENTRE), dim=1)
+    distance: Tensor = torch.linalg.vector_norm(position - position.new_tensor(CENTRE), dim=1)
     return -2.0 * (distance - 0.03).clamp(min=0.0)
 
 
