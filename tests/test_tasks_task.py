@@ -99,3 +99,9 @@ def test_a_drop_lasts_as_long_as_its_magnitude_says() -> None:
     drawn = [task.draw_disturbance("drop", generator) for _ in range(50)]
     assert all(one.duration == max(1, round(one.magnitude * 100)) for one in drawn)
     assert min(one.duration for one in drawn) >= 1
+
+
+def test_a_sketch_is_named_by_the_file_it_is_written_in() -> None:
+    digests = {TASKS[name].sketched.digest for name in ("adroit-hammer", "adroit-relocate", "tool-pickup")}  # type: ignore[union-attr]
+    assert len(digests) == 3
+    assert TASKS["planar-turn"].sketched is None

@@ -4,7 +4,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -76,7 +76,8 @@ class Sketch:
     @property
     def digest(self) -> str:
         """SHA-256 of the source file of the motion, the name of what was planned around it."""
-        return digest_of(inspect.getsource(sys.modules[self.motion.__module__]))
+        motion = self.motion.func if isinstance(self.motion, partial) else self.motion
+        return digest_of(inspect.getsource(sys.modules[motion.__module__]))
 
     def act(self, observation: Tensor) -> Tensor:
         """Observation (B, O) → action (B, A) float32 in [-1, 1]."""
