@@ -42,8 +42,8 @@ def test_it_is_as_short_as_the_page_says() -> None:
     count = len(EXAMPLE.read_text(encoding="utf-8").splitlines())
     assert count < 120
     assert f"in {count} lines" in PAGE
-    assert len(CHECKS) == 22
-    assert "Twenty-two checks" in PAGE
+    assert len(CHECKS) == 23
+    assert "Twenty-three checks" in PAGE
 
 
 def test_it_keeps_the_contract(task: Task) -> None:
