@@ -148,7 +148,7 @@ def test_check_says_what_is_wrong_and_ends_with_1(
     assert ended.value.code == 1
     text = capsys.readouterr().out
     assert "a horizon of 3" in text
-    assert "1 of 22 checks failed" in text
+    assert "1 of 23 checks failed" in text
 
 
 def test_the_list_shows_every_task(capsys: pytest.CaptureFixture[str]) -> None:
