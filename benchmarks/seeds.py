@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from regrasp.judges.judge import PRIMARIES
 from regrasp.store.curves import read_curves
 
 WITHOUT = "without-demos"
@@ -56,9 +57,10 @@ def measure(seed: int, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def checks(run: Path) -> list[tuple[int, float, float]]:
-    """(control steps, success, contact entry) of every check on the way."""
+    """(control steps, primary success, contact entry) of every check on the way."""
     points = [point for point in read_curves(run / "progress.jsonl") if "contact_entry" in point.values]
-    return [(point.control_steps, point.values["success"], point.values["contact_entry"]) for point in points]
+    primary = next((name for name in PRIMARIES if points and name in points[0].values), "")
+    return [(point.control_steps, point.values[primary], point.values["contact_entry"]) for point in points]
 
 
 def regrasp(*arguments: str) -> dict[str, Any]:
