@@ -103,9 +103,12 @@ def their_state(name: str, state: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def reward_difference(name: str, readings: Readings) -> float:
-    """Ours minus theirs: their sign error in the distance from palm to object."""
+    """Ours minus theirs: their sign error in the distance from palm to object; no bonus for a pen that is not held."""
     if name == "Pen":
-        return 0.0
+        if bool(pen_judge.held_by_hand(readings)) or not bool(pen_judge.position_error(readings) < pen_judge.NEAR):
+            return 0.0
+        alike = float(pen_judge.similarity(readings))
+        return -10.0 * (alike > 0.9) - 50.0 * (alike > pen_judge.ALIKE)
     offset = readings.sensor("palm_position") - readings.sensor(
         {"Hammer": "hammer", "Relocate": "ball"}[name] + "_position"
     )
@@ -128,7 +131,8 @@ def test_lockstep(pair: tuple[str, Any, Environment]) -> None:
             np.testing.assert_array_equal(ours.readings.qvel[0], data.qvel)
             # In float32, velocities of 10 rad/s are 5e-7 apart.
             np.testing.assert_allclose(step.observations["policy"][0], observed, rtol=1e-7, atol=1e-6)
-            ended = float(step.terms["drop"]) if name != "Pen" else 0.0
+            # Theirs takes 5 for a dropped pen, and nothing for what leaves the table.
+            ended = float(step.terms["drop"]) * (0.9 if name == "Pen" else 1.0)
             assert float(step.reward[0]) - ended == pytest.approx(
                 float(reward) + reward_difference(name, ours.readings), abs=2e-5
             )
@@ -282,7 +286,7 @@ def test_a_drop_ends_the_trial_and_costs(name: str) -> None:
     environment.reset(np.arange(2), np.stack([task.dropped(), start(task, 0)]), [NONE] * 2, [0, 1])  # type: ignore[misc]
     step = environment.step(torch.tensor(task.rest).repeat(2, 1))
     assert step.terminated.tolist() == [True, False]
-    assert step.terms["drop"].tolist() == [{"Pen": -5.0, "Hammer": -200.0, "Relocate": -10.0}[name], 0.0]
+    assert step.terms["drop"].tolist() == [{"Pen": -50.0, "Hammer": -200.0, "Relocate": -10.0}[name], 0.0]
 
 
 def test_a_pen_that_lies_in_the_hand_is_held_and_one_region_is_not_enough() -> None:

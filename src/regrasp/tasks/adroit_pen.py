@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regrasp.fields import Field, Fields
-from regrasp.judges.adroit_pen import ALIKE, JUDGE, NEAR, PLACE, direction, fallen, position_error, similarity
+from regrasp.judges.adroit_pen import (
+    ALIKE,
+    JUDGE,
+    NEAR,
+    PLACE,
+    direction,
+    fallen,
+    held_by_hand,
+    position_error,
+    similarity,
+)
 from regrasp.simulation.readings import Readings
 from regrasp.simulation.render import Camera
 from regrasp.simulation.scene import Scene, add_contact_sensors, add_site_position
@@ -103,14 +113,17 @@ def centre(readings: Readings) -> Tensor:
 
 
 def bonus(readings: Readings) -> Tensor:
-    """10 in place and within a cosine of 0.9, 50 more in success."""
+    """10 in place and within a cosine of 0.9, 50 more in success, for a pen that the judge calls held.
+
+    DAPG pays a pen in flight, too: who learns from that throws it past the target.
+    """
     near, alike = position_error(readings) < NEAR, similarity(readings)
-    return 10.0 * (near & (alike > 0.9)) + 50.0 * (near & (alike > ALIKE))
+    return held_by_hand(readings) * (10.0 * (near & (alike > 0.9)) + 50.0 * (near & (alike > ALIKE)))
 
 
 def drop(readings: Readings) -> Tensor:
-    """-5 where the pen has left the hand, which ends the trial."""
-    return -5.0 * fallen(readings)
+    """-50 where the pen has left the hand, which ends the trial; DAPG takes 5."""
+    return -50.0 * fallen(readings)
 
 
 def cost(readings: Readings) -> Tensor:
