@@ -1,13 +1,11 @@
 """The motions written down by hand for the Adroit tasks, and what was recorded from them."""
 
 from importlib.resources import as_file, files
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from regrasp.curriculum.schema import locate, read_curriculum
 from regrasp.demonstrations import read_demonstrations
 from regrasp.demonstrations.replay import replay
 from regrasp.seeding import numpy_stream
@@ -16,7 +14,6 @@ from regrasp.tasks import TASKS
 from regrasp.tasks.environment import Environment
 
 SKETCHED = ("adroit-hammer", "adroit-relocate")
-CURRICULA = Path(__file__).parent.parent / "curricula"
 STARTS = 16
 
 
@@ -59,14 +56,3 @@ def test_shipped_demonstrations_succeed_again(name: str) -> None:
     found = replay(task, data.episodes, 1)
     assert sum(one.success_held for one in found) >= 23
     assert any("recovered" in one.episode.marks for one in found)
-
-
-@pytest.mark.parametrize("name", SKETCHED)
-def test_curriculum_names_what_is_there(name: str) -> None:
-    """Its task, its demonstrations, its panel."""
-    file = CURRICULA / f"{name}.toml"
-    curriculum = read_curriculum(file)
-    assert curriculum.task == name
-    assert curriculum.demonstrations is not None
-    assert locate(file, curriculum.demonstrations).is_file()
-    assert locate(file, curriculum.panel).is_file()
