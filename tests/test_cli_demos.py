@@ -12,6 +12,7 @@ import pytest
 from regrasp.cli import main
 from regrasp.demonstrations import read_demonstrations
 from regrasp.demonstrations.formats import write_robomimic
+from regrasp.demonstrations.replay import replay
 from regrasp.panel.cases import draw_cases, make_panel, read_panel
 from robomimic_files import GROUPS, INTERFACE, foreign, make_episode
 from small_store import TASK, make_checkpoint
@@ -48,6 +49,23 @@ def test_recorded_demonstrations_replay_exactly(
     assert provenance["policy"] == made["policy"]
     assert (provenance["seed"], provenance["attempt"]) == ("5", "1")
     assert "demos record" in provenance["command"] or provenance["command"]
+
+
+def test_states_that_are_left_out_come_back_by_replay(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, lean = tmp_path / "whole.hdf5", tmp_path / "lean.hdf5"
+    for file, more in ((whole, []), (lean, ["--without-states"])):
+        ask(capsys, "demos", "record", "--policy", checkpoint, "--out", file, "--episodes", 2, "--all", *more)
+    assert lean.stat().st_size < 0.7 * whole.stat().st_size
+    found = ask(capsys, "demos", "info", lean)
+    assert (found["with_start"], found["with_states"]) == (2, 0)
+    kept = read_demonstrations(whole, TASK).episodes
+    for again, episode in zip(replay(TASK, read_demonstrations(lean, TASK).episodes, 1), kept, strict=True):
+        assert again.episode.states is not None
+        # The file keeps states in float32.
+        np.testing.assert_allclose(again.episode.states, episode.states, rtol=0, atol=2e-6)
+        np.testing.assert_array_equal(again.episode.actions, episode.actions)
 
 
 def test_disturbed_recordings_say_what_happened(

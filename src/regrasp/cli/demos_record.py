@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ def record(
     seed: int = 0,
     tail: int = 50,
     all: bool = False,
+    without_states: bool = False,
     threads: int = 0,
     json: bool = False,
 ) -> None:
@@ -60,6 +62,8 @@ def record(
         seed: of objects, disturbances, start states and noise.
         tail: control steps to keep after the first success.
         all: keep attempts that do not succeed, too.
+        without_states: leave out the state at every step, which halves the file: whoever needs states (fine-tuning,
+            pictures) plays the episodes again from their starts.
         threads: engine threads; 0 uses every core. The result is the same for any number.
         json: print one JSON object instead of sentences.
     """
@@ -76,6 +80,8 @@ def record(
     config = RecordingConfig(spread, seed, tail, threads, disturbed, kinds)
     attempts = record_attempts(actor, found, config, provenance)
     kept, made = _collect(attempts, found, episodes, ceil(recovered * episodes), all)
+    if without_states:
+        kept = [replace(episode, states=None) for episode in kept]
     out.parent.mkdir(parents=True, exist_ok=True)
     write_demonstrations(out, kept, found, Storage("float32", gzip=True, next_obs=False))
     digest = read_demonstrations(out, found).digest
