@@ -105,14 +105,11 @@ def their_state(name: str, state: np.ndarray) -> dict[str, np.ndarray]:
 def reward_difference(name: str, readings: Readings) -> float:
     """Ours minus theirs: their sign error in the distance from palm to object; no bonus for a pen that is not held."""
     if name == "Pen":
-        if bool(pen_judge.held_by_hand(readings)) or not bool(pen_judge.position_error(readings) < pen_judge.NEAR):
-            return 0.0
-        alike = float(pen_judge.similarity(readings))
-        return -10.0 * (alike > 0.9) - 50.0 * (alike > pen_judge.ALIKE)
-    offset = readings.sensor("palm_position") - readings.sensor(
-        {"Hammer": "hammer", "Relocate": "ball"}[name] + "_position"
-    )
-    return -0.2 * float(offset.norm())
+        alike, near = pen_judge.similarity(readings), pen_judge.position_error(readings) < pen_judge.NEAR
+        unpaid = near & ~pen_judge.held_by_hand(readings)
+        return -float(unpaid * (10.0 * (alike > 0.9) + 50.0 * (alike > pen_judge.ALIKE)))
+    handled = {"Hammer": "hammer_position", "Relocate": "ball_position"}[name]
+    return -0.2 * float((readings.sensor("palm_position") - readings.sensor(handled)).norm())
 
 
 def test_lockstep(pair: tuple[str, Any, Environment]) -> None:
@@ -131,11 +128,9 @@ def test_lockstep(pair: tuple[str, Any, Environment]) -> None:
             np.testing.assert_array_equal(ours.readings.qvel[0], data.qvel)
             # In float32, velocities of 10 rad/s are 5e-7 apart.
             np.testing.assert_allclose(step.observations["policy"][0], observed, rtol=1e-7, atol=1e-6)
-            # Theirs takes 5 for a dropped pen, and nothing for what leaves the table.
-            ended = float(step.terms["drop"]) * (0.9 if name == "Pen" else 1.0)
-            assert float(step.reward[0]) - ended == pytest.approx(
-                float(reward) + reward_difference(name, ours.readings), abs=2e-5
-            )
+            ended = float(step.terms["drop"]) * (0.9 if name == "Pen" else 1.0)  # theirs takes 5 for a pen
+            expected = float(reward) + reward_difference(name, ours.readings)
+            assert float(step.reward[0]) - ended == pytest.approx(expected, abs=2e-5)
             assert bool(task.judge.success(ours.readings)) == info["success"]
             seen.add(bool(info["success"]))
             touched += bool(ours.readings.touching().any())
