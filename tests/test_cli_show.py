@@ -11,6 +11,7 @@ from matplotlib.image import imread
 
 from regrasp.cli import main
 from regrasp.demonstrations import read_demonstrations, write_demonstrations
+from regrasp.demonstrations.replay import replay
 from regrasp.episode import Episode
 from regrasp.report.images import COLOURS
 from regrasp.tasks import TASKS
@@ -67,8 +68,9 @@ def test_tasks_that_cannot_be_shown(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first two embedded episodes, the second with marks, neither states nor contact modes: only its start."""
+    """The first two embedded episodes: one with marks and states, one with nothing but its start."""
     first, second = read_demonstrations(EMBEDDED, DOOR).episodes[:2]
+    first = replay(DOOR, [first], 1)[0].episode
     marks = {"contact_entry": 40, "disturbed": 45, "lost": 60, "recovered": 61, "success": 100}
     file = tmp_path_factory.mktemp("marked") / "demos.hdf5"
     start = second.start
