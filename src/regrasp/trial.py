@@ -23,7 +23,15 @@ class Trial:
         recovered_at: step at which the held condition was regained for good, inside the recovery window.
         first_success: first step in success.
         slip: tangential travel of the object against the touching regions [m].
+        travel: length of the object's path [m, and rad where the judge tracks angles].
+        peak_speed: of the object between two control steps [m/s, rad/s].
+        peak_force: largest normal force of one contact on the object [N].
+        turned: net rotation of the angle that counts towards the goal, in its sense [rad]; 0 for a task without one.
+        turning: the same with every change counted as positive [rad].
+        success_steps: control steps in success.
+        close_steps: control steps close to success, and not in it.
         total_reward: sum of the task's reward; never used to judge.
+        reward_at_end: mean reward per control step over the last second; never used to judge.
         steps: control steps simulated.
         violations: physical rules broken, by name.
         failure: why the simulation could not finish (`diverged at step 12`), empty if it did.
@@ -45,11 +53,24 @@ class Trial:
     recovered_at: int
     first_success: int
     slip: float
+    travel: float
+    peak_speed: float
+    peak_force: float
+    turned: float
+    turning: float
+    success_steps: int
+    close_steps: int
     total_reward: float
+    reward_at_end: float
     steps: int
     violations: tuple[str, ...]
     failure: str
     modes: bytes
+
+    @property
+    def turned_back(self) -> float:
+        """Rotation against the goal's sense [rad]."""
+        return (self.turning - self.turned) / 2
 
     @property
     def entered(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import tyro
 from tyro.extras import SubcommandApp
 
+from regrasp.cli.audit import audit
 from regrasp.cli.bench import simulation
 from regrasp.cli.bench_objects import objects
 from regrasp.cli.compare import compare
@@ -29,7 +30,14 @@ from regrasp.cli.tasks import check, list_tasks
 from regrasp.errors import InputError
 
 Commands = dict[str, Callable[..., None]]
-COMMANDS: Commands = {"run": run, "gate": gate, "evaluate": evaluate, "compare": compare, "report": report}
+COMMANDS: Commands = {
+    "run": run,
+    "gate": gate,
+    "evaluate": evaluate,
+    "compare": compare,
+    "audit": audit,
+    "report": report,
+}
 GROUPS: dict[str, tuple[str, Commands]] = {
     "tasks": (
         "List the built-in tasks (list), or check that one keeps the contract (check).",

@@ -65,12 +65,19 @@ def judge_checkpoint(
         console: where progress is shown.
         again: make every row anew; a row that differs from the stored one is refused.
     """
+    return result(checkpoint, panel, judged_trials(checkpoint, panel, threads, store, console, again))
+
+
+def judged_trials(
+    checkpoint: Checkpoint, panel: Panel, threads: int, store: Database | None, console: Console, again: bool = False
+) -> list[Trial]:
+    """The checkpoint's row of every case of a panel, in their order; arguments as in `judge_checkpoint`."""
     panel.require(checkpoint.task, f"panel {panel.digest[:12]}")
     digest = checkpoint.manifest.digest
     rows = {} if again or store is None else {row.case: row for row in store.trials(digest, panel.digest)}
     missing = [case for case in panel.cases if case.number not in rows]
     rows |= {row.case: row for row in _play(checkpoint, panel, missing, threads, store, console)}
-    return result(checkpoint, panel, [rows[case.number] for case in panel.cases])
+    return [rows[case.number] for case in panel.cases]
 
 
 def facts_of(task: Task) -> Facts:

@@ -1,6 +1,7 @@
 """The Adroit door is open when its hinge has turned 1.35 rad.
 
-DAPG (Rajeswaran et al. 2018) counts an episode as a success when more than 25 of its steps are such.
+DAPG (Rajeswaran et al. 2018) counts an episode as a success when more than 25 of its steps are such. An open door stays
+open by itself and opens one way only: it can be neither wedged nor turned the wrong way round.
 """
 
 import torch
@@ -25,6 +26,11 @@ DEEPEST = 0.03
 def opened(readings: Readings) -> Tensor:
     """(B,) bool: the door stands open."""
     return readings.joint("door_hinge") >= OPEN_ANGLE
+
+
+def half_open(readings: Readings) -> Tensor:
+    """(B,) bool: the door stands half open."""
+    return readings.joint("door_hinge") >= OPEN_ANGLE / 2
 
 
 def touching_handle(readings: Readings) -> Tensor:
@@ -63,6 +69,7 @@ JUDGE = Judge(
     recovery_window=100,
     tracked=door_angles,
     fastest=50.0,
+    close=half_open,
     violations={"excessive_force": excessive_force},
     impossible={"penetration": penetrating},
 )

@@ -1,6 +1,7 @@
 """The Adroit nail is driven in when it is 1 cm from its goal in the board.
 
-DAPG (Rajeswaran et al. 2018) counts an episode as a success when more than 25 of its steps are such.
+DAPG (Rajeswaran et al. 2018) counts an episode as a success when more than 25 of its steps are such. The board holds a
+driven nail, as it should: no goal is held that something could be wedged against, and no angle is counted.
 """
 
 import torch
@@ -13,6 +14,8 @@ NEAR = 0.01
 """Largest distance from nail to goal in success [m], as in DAPG and Gymnasium-Robotics."""
 OFF_TABLE = -0.05
 """Height of the hammer's handle below which it has fallen off the table, whose top is at 0 [m]. DAPG goes on there."""
+CLOSE = 0.02
+"""Largest distance from nail to goal that counts as close [m]; it begins at about 5 cm."""
 HOLDING = 2
 """Contact regions that hold the hammer: a single one only pushes or brushes it."""
 ENVELOPE_FORCE = 1500.0
@@ -32,6 +35,11 @@ def nail_error(readings: Readings) -> Tensor:
 def driven_in(readings: Readings) -> Tensor:
     """(B,) bool: the nail is in the board."""
     return nail_error(readings) < NEAR
+
+
+def nearly_in(readings: Readings) -> Tensor:
+    """(B,) bool: the nail is most of the way in the board."""
+    return nail_error(readings) < CLOSE
 
 
 def held_by_hand(readings: Readings) -> Tensor:
@@ -80,6 +88,7 @@ JUDGE = Judge(
     tracked=places,
     fastest=10.0,
     dropped=off_table,
+    close=nearly_in,
     violations={"excessive_force": excessive_force, "hand_on_nail": hand_on_nail},
     impossible={"penetration": penetrating, "in_table": in_table},
 )

@@ -1,7 +1,8 @@
 """The Adroit pen is turned when it points where the target points and is still in the hand's middle.
 
 DAPG (Rajeswaran et al. 2018) counts an episode as a success when more than 20 of its steps are such, and ends it when
-the pen is dropped.
+the pen is dropped. A pen that lies there without being held is wedged; one that points the opposite way is turned only
+if the angle's sign is forgotten. Both are reported.
 """
 
 import torch
@@ -20,6 +21,8 @@ ALIKE = 0.95
 """Smallest cosine between pen and target in success (18 degrees), as in DAPG and Gymnasium-Robotics."""
 FALLEN = 0.075
 """Height of the pen's middle below which it has left the hand [m], as in DAPG; the open palm is at about 0.22."""
+ALMOST = 0.8
+"""Cosine between pen and target that counts as close: twice the angle of success."""
 HOLDING = 2
 """Contact regions that hold the pen: a single one only brushes it, or balances it for a moment."""
 ENVELOPE_FORCE = 200.0
@@ -50,9 +53,24 @@ def turned(readings: Readings) -> Tensor:
     return (position_error(readings) < NEAR) & (similarity(readings) > ALIKE)
 
 
+def nearly_turned(readings: Readings) -> Tensor:
+    """(B,) bool: in place, within twice the angle of success."""
+    return (position_error(readings) < NEAR) & (similarity(readings) > ALMOST)
+
+
+def points_the_opposite_way(readings: Readings) -> Tensor:
+    """(B,) bool: in place, and its bottom where its top should be."""
+    return (position_error(readings) < NEAR) & (similarity(readings) < -ALIKE)
+
+
 def held_by_hand(readings: Readings) -> Tensor:
     """(B,) bool: enough regions touch the pen."""
     return readings.touching().sum(1) >= HOLDING
+
+
+def wedged(readings: Readings) -> Tensor:
+    """(B,) bool: turned, and not held by the hand."""
+    return turned(readings) & ~held_by_hand(readings)
 
 
 def fallen(readings: Readings) -> Tensor:
@@ -85,6 +103,8 @@ JUDGE = Judge(
     tracked=pen_ends,
     fastest=10.0,
     dropped=fallen,
+    close=nearly_turned,
     violations={"excessive_force": excessive_force},
+    lasting={"wedged": wedged, "sign_flip": points_the_opposite_way},
     impossible={"penetration": penetrating},
 )

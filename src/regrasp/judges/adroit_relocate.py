@@ -1,6 +1,8 @@
 """The Adroit ball is relocated when it is within 10 cm of its target in the air.
 
-DAPG (Rajeswaran et al. 2018) counts an episode as a success when more than 25 of its steps are such.
+DAPG (Rajeswaran et al. 2018) counts an episode as a success when more than 25 of its steps are such. The lowest target
+hangs 11 cm above a ball on the table, so the table cannot hold a ball there; one that stays there without being held by
+the hand, as on the arm, is wedged, and that is reported. No angle is counted.
 """
 
 import torch
@@ -34,9 +36,19 @@ def at_target(readings: Readings) -> Tensor:
     return target_error(readings) < NEAR
 
 
+def near_target(readings: Readings) -> Tensor:
+    """(B,) bool: the ball is within twice the distance of success."""
+    return target_error(readings) < 2 * NEAR
+
+
 def held_by_hand(readings: Readings) -> Tensor:
     """(B,) bool: enough regions touch the ball."""
     return readings.touching().sum(1) >= HOLDING
+
+
+def wedged(readings: Readings) -> Tensor:
+    """(B,) bool: at its target, and not held by the hand."""
+    return at_target(readings) & ~held_by_hand(readings)
 
 
 def off_table(readings: Readings) -> Tensor:
@@ -74,6 +86,8 @@ JUDGE = Judge(
     tracked=ball_place,
     fastest=12.0,
     dropped=off_table,
+    close=near_target,
     violations={"excessive_force": excessive_force},
+    lasting={"wedged": wedged},
     impossible={"penetration": penetrating, "in_table": in_table},
 )

@@ -2,7 +2,8 @@
 
 Stable contact means that the hand touches the object and has it in its cup: within 65 mm of where it rests. On a palm
 that faces up an object always rests on something, and fingers let go of it all the time to turn it; but outside the cup
-they cannot reach around it. A knock or an opened grip takes it there.
+they cannot reach around it. A knock or an opened grip takes it there. The palm carries whatever is held there: nothing
+is wedged. The angle to the target has no sign, and either way round leads to the same orientation.
 """
 
 import torch
@@ -47,6 +48,11 @@ def reoriented(readings: Readings) -> Tensor:
     return angle_to_target(readings) < TOLERANCE
 
 
+def nearly_reoriented(readings: Readings) -> Tensor:
+    """(B,) bool: within twice the angle of success."""
+    return angle_to_target(readings) < 2 * TOLERANCE
+
+
 def in_the_cup(readings: Readings) -> Tensor:
     """(B,) bool: touched by the hand, and near where it rests."""
     position, _ = readings.pose("object")
@@ -88,6 +94,7 @@ JUDGE = Judge(
     fastest=40.0,
     unbroken=True,
     dropped=left_the_hand,
+    close=nearly_reoriented,
     violations={"excessive_force": excessive_force},
     impossible={"penetration": penetrating},
 )

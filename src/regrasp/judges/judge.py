@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +12,15 @@ import torch
 from torch import Tensor
 
 from regrasp.fields import digest_of
+from regrasp.judges import motion
+from regrasp.judges.motion import Motion
 from regrasp.simulation.readings import Readings
 
 Predicate = Callable[[Readings], Tensor]
 PRIMARIES = ("success", "success_at_end", "success_held")
 _ALWAYS = ("untouched_success", "teleported")
 """Impossible for every task: success that nothing touched, and a jump."""
-_NUMBERS = ("primary", "held_steps", "stable_steps", "recovery_window", "fastest", "unbroken")
+_NUMBERS = ("primary", "held_steps", "stable_steps", "recovery_window", "fastest", "unbroken", "most_back")
 
 
 def never(readings: Readings) -> Tensor:
@@ -41,7 +44,13 @@ class Judge:
             `fastest` per second, or it was teleported.
         carried: readings → (B,) bool, motion towards success that needs no touch any more; it counts as held.
         dropped: readings → (B,) bool, the trial ends here and has failed.
+        close: readings → (B,) bool, half the way to success, or more; never asked for.
+        angle: readings → (B,), the angle that counts towards the goal, its sense positive [rad], where there is one.
+        most_back: rotation against that sense beyond which `turned_back` is reported [rad].
         violations: name → readings → (B,) bool, physical rules that no honest trial breaks; they are reported.
+        lasting: the same, but reported only after more than `held_steps` control steps in a row: `wedged`, at the goal
+            by something else than the contact that the task requires, and `sign_flip`, what would be success if an
+            angle were counted without its sign. A bench can show both, so success counts as the task defines it.
         impossible: name → readings → (B,) bool, what cannot happen on a bench; success does not count with it.
     """
 
@@ -56,16 +65,32 @@ class Judge:
     unbroken: bool = False
     carried: Predicate = never
     dropped: Predicate = never
+    close: Predicate = never
+    angle: Predicate | None = None
+    most_back: float = math.pi
     violations: Mapping[str, Predicate] = field(default_factory=dict)
+    lasting: Mapping[str, Predicate] = field(default_factory=dict)
     impossible: Mapping[str, Predicate] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the numbers above and of the code (no comments, no docstrings) of this file and the task's."""
-        numbers = [getattr(self, name) for name in _NUMBERS] + [sorted(self.violations), sorted(self.impossible)]
-        files = {inspect.getmodule(self.success), sys.modules[__name__]}
+        numbers = [getattr(self, name) for name in _NUMBERS]
+        numbers += [sorted(rules) for rules in (self.violations, self.lasting, self.impossible)]
+        files = {inspect.getmodule(self.success), sys.modules[__name__], motion}
         code = sorted(_code(inspect.getsource(module)) for module in files if module)
         return digest_of([*numbers, *code])
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Names of all rules that a trial can break."""
+        back = () if self.angle is None else ("turned_back",)
+        return (*self.violations, *self.lasting, *back, *self.refusing)
+
+    @property
+    def refusing(self) -> tuple[str, ...]:
+        """Names of the rules with which success does not count."""
+        return (*self.impossible, *_ALWAYS)
 
 
 def _code(source: str) -> str:
@@ -86,6 +111,8 @@ class Judgement:
             condition came back.
         at_end: (B,) bool, success at the latest step.
         held: (B,) bool, the held condition (stable contact, carried, or success) now.
+        close: (B,) steps close to success, and not in it.
+        motion: how the object moved.
         broken: violation name → (B,) bool.
     """
 
@@ -101,24 +128,25 @@ class Judgement:
         self.at_end = torch.zeros(worlds, dtype=torch.bool)
         self.held = torch.zeros(worlds, dtype=torch.bool)
         self.touched = torch.zeros(worlds, dtype=torch.bool)
-        rules = (*judge.violations, *judge.impossible, *_ALWAYS)
-        self.broken = {name: torch.zeros(worlds, dtype=torch.bool) for name in rules}
-        self._place = torch.full((worlds, 1), torch.nan, dtype=torch.float64)
+        self.broken = {name: torch.zeros(worlds, dtype=torch.bool) for name in judge.rules}
+        self.lasting = {name: torch.zeros(worlds, dtype=torch.int64) for name in judge.lasting}
+        self.close = torch.zeros(worlds, dtype=torch.int64)
+        self.motion = Motion(judge.tracked, judge.angle, worlds)
         self._change = torch.zeros(worlds, dtype=torch.int64)
 
     def reset(self, worlds: Tensor) -> None:
         """Start the named worlds afresh."""
         for name in ("first_success", "dropped_at", "lost_at", "regained_at"):
             getattr(self, name)[worlds] = -1
-        self._place[worlds] = torch.nan
-        counts = (self.successes, self.streak, self.longest, self._change)
+        self.motion.reset(worlds)
+        counts = (self.successes, self.streak, self.longest, self._change, self.close, *self.lasting.values())
         for values in (*counts, self.at_end, self.held, self.touched, *self.broken.values()):
             values[worlds] = 0
 
     @property
     def honest(self) -> Tensor:
         """(B,) bool: nothing impossible happened so far."""
-        impossible = torch.stack([self.broken[name] for name in (*self.judge.impossible, *_ALWAYS)])
+        impossible = torch.stack([self.broken[name] for name in self.judge.refusing])
         return ~impossible.any(0)
 
     @property
@@ -146,16 +174,24 @@ class Judgement:
         self._count(success, step)
         self.touched = self.touched | touching
         self._hold(success | touching | (self.judge.carried(readings) & sound), dropped, step, watched_from)
-        found = {name: rule(readings) for name, rule in {**self.judge.violations, **self.judge.impossible}.items()}
-        found |= {"untouched_success": success & ~self.touched, "teleported": self._jumped(readings)}
+        if self.judge.close is not never:
+            self.close = self.close + (self.judge.close(readings) & sound & ~success)
+        self.motion.observe(readings, live)
+        found = self._breaches(readings, sound) | {"untouched_success": success & ~self.touched}
         self.broken = {name: self.broken[name] | (found[name] & live) for name in self.broken}
 
-    def _jumped(self, readings: Readings) -> Tensor:
-        place = self.judge.tracked(readings)
-        # Not a number before the first step, which no comparison exceeds.
-        jumped: Tensor = torch.linalg.vector_norm(place - self._place, dim=1) > self.judge.fastest * readings.period
-        self._place = place.clone()
-        return jumped
+    def _breaches(self, readings: Readings, sound: Tensor) -> dict[str, Tensor]:
+        """Rule → (B,) bool, broken now."""
+        judge = self.judge
+        found = {name: rule(readings) for name, rule in {**judge.violations, **judge.impossible}.items()}
+        for name, rule in judge.lasting.items():
+            self.lasting[name] = (self.lasting[name] + 1) * (rule(readings) & sound)
+            found[name] = self.lasting[name] > judge.held_steps
+        # Not a number at the first step, which no comparison exceeds.
+        found["teleported"] = self.motion.moved > judge.fastest * readings.period
+        if judge.angle is not None:
+            found["turned_back"] = self.motion.turned_back > judge.most_back
+        return found
 
     def _count(self, success: Tensor, step: Tensor) -> None:
         self.at_end = success
@@ -194,13 +230,17 @@ class Judgement:
 
     def tensors(self) -> dict[str, Tensor]:
         """All findings by name, for saving; `load` takes them back."""
-        own = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return own | {f"broken.{name}": value for name, value in self.broken.items()}
+        parts = {"": vars(self), "motion.": vars(self.motion), "broken.": self.broken, "lasting.": self.lasting}
+        return {
+            f"{part}{name}": value
+            for part, held in parts.items()
+            for name, value in held.items()
+            if isinstance(value, Tensor)
+        }
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Continue from `tensors`."""
-        for name, value in tensors.items():
-            if name.startswith("broken."):
-                self.broken[name.removeprefix("broken.")] = value.clone()
-            else:
-                setattr(self, name, value.clone())
+        parts = {"": vars(self), "motion": vars(self.motion), "broken": self.broken, "lasting": self.lasting}
+        for key, value in tensors.items():
+            part, _, name = key.rpartition(".")
+            parts[part][name] = value.clone()

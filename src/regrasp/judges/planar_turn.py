@@ -1,6 +1,8 @@
 """The disc is turned when its mark stands 90° to 135° counterclockwise of the zero line, near the middle of the table.
 
-The upper limit is there because a disc that was flicked does not stay where it was to be put.
+The upper limit is there because a disc that was flicked does not stay where it was to be put. Nothing stands on the
+table that a disc could be wedged against, so the judge knows no such rule. It counts the angle with its sign and with
+whole turns: a disc turned the other way round, or once around, is not turned, and is reported.
 """
 
 import math
@@ -33,6 +35,24 @@ reach 7.1 mm."""
 def off_middle(readings: Readings) -> Tensor:
     """(B,) distance of the disc from the middle of the table [m]."""
     return torch.hypot(readings.joint("disc_x"), readings.joint("disc_y"))
+
+
+def half_turned(readings: Readings) -> Tensor:
+    """(B,) bool: past 45°, on either side of 90 to 135° and wherever on the table."""
+    return readings.joint("disc_turn") >= GOAL / 2
+
+
+def signed_angle(readings: Readings) -> Tensor:
+    """(B,) angle of the disc, counterclockwise positive, whole turns included [rad]."""
+    return readings.joint("disc_turn")
+
+
+def turned_but_for_the_sign(readings: Readings) -> Tensor:
+    """(B,) bool: what would be success if neither the angle's sign nor whole turns counted, and is none."""
+    angle = readings.joint("disc_turn")
+    shown = torch.remainder(angle + math.pi, 2 * math.pi) - math.pi
+    unsigned = (shown.abs() >= GOAL) & (shown.abs() <= TOO_FAR) & (off_middle(readings) <= MIDDLE)
+    return unsigned & ~turned(readings)
 
 
 def turned(readings: Readings) -> Tensor:
@@ -94,6 +114,11 @@ JUDGE = Judge(
     tracked=disc_place,
     # The hardest push that a bench would see moves the lightest disc at 2.0 m/s; a jump to the goal at 3.9.
     fastest=3.0,
+    close=half_turned,
+    angle=signed_angle,
+    # As far as it is to be turned the right way.
+    most_back=GOAL,
     violations={"excessive_force": excessive_force},
+    lasting={"sign_flip": turned_but_for_the_sign},
     impossible={"penetration": penetrating},
 )

@@ -3,8 +3,11 @@
 Only while the hand touches it: a thrown tool is not held. Stable contact means that the thumb and any other region
 touch: the thumb is the only part of the hand that presses against the rest of it, so without it nothing is gripped and
 the tool is merely pushed or leant on. A tool that falls back onto the table is a loss, from which a policy can recover;
-one beyond the table's edge is gone.
+one beyond the table's edge is gone. A tool that stays up without a grip hangs or leans on something: it is wedged. One
+held with its head down is upright only if the angle's sign is forgotten. Both are reported.
 """
+
+import math
 
 import torch
 from torch import Tensor
@@ -61,6 +64,22 @@ def gripped(readings: Readings) -> Tensor:
     return touching[:, thumb] & (touching.sum(1) > 1)
 
 
+def half_up(readings: Readings) -> Tensor:
+    """(B,) bool: half as high as asked for, or higher, and touched."""
+    return (height(readings) > RESTING_HEIGHT + LIFT / 2) & touched(readings)
+
+
+def wedged(readings: Readings) -> Tensor:
+    """(B,) bool: high enough and upright, touched, and not gripped."""
+    return held_up(readings) & ~gripped(readings)
+
+
+def head_down(readings: Readings) -> Tensor:
+    """(B,) bool: held up the wrong way round."""
+    high = height(readings) > RESTING_HEIGHT + LIFT
+    return high & (tilt(readings) > math.pi - TILT) & touched(readings)
+
+
 def held_up(readings: Readings) -> Tensor:
     """(B,) bool: high enough, upright, and in the hand."""
     high = height(readings) > RESTING_HEIGHT + LIFT
@@ -106,6 +125,8 @@ JUDGE = Judge(
     fastest=6.0,
     unbroken=True,
     dropped=off_the_table,
+    close=half_up,
     violations={"excessive_force": excessive_force},
+    lasting={"wedged": wedged, "sign_flip": head_down},
     impossible={"penetration": penetrating, "in_table": in_table},
 )

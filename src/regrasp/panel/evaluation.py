@@ -55,7 +55,7 @@ def _play(
     environment.reset(np.arange(count), starts, schedules, [case.seed for case in cases], objects)
     observation = environment.observe()["policy"]
     broke = np.full(count, -1)
-    reward = np.zeros(count)
+    reward, recent = np.zeros(count), np.zeros((round(task.interface.rate), count))
     contact: list[NDArray[np.uint8]] = []
     states = [environment.worlds.states()] if keep_states else []
     for t in range(task.horizon):
@@ -63,6 +63,8 @@ def _play(
         step = environment.step(actor.act(observation))
         observation = step.observations["policy"]
         reward += step.reward.numpy() * live
+        # The latest second, as a ring: worlds that are over write nothing into it any more.
+        recent[t % len(recent), live] = step.reward.numpy()[live]
         contact.append(modes(environment.touching).numpy())
         broke = np.where((broke < 0) & live & environment.worlds.diverged, t, broke)
         if keep_states:
@@ -70,17 +72,23 @@ def _play(
     history = np.stack(contact, axis=1)
     dropped = environment.judgement.dropped_at.numpy()
     ends = np.where((dropped >= 0) & (broke < 0), dropped + 1, task.horizon)
+    latest = recent.sum(0) / np.minimum(ends, len(recent))
     rows = [
-        _row(environment, case, row, reward[row], broke[row], history[row, : ends[row]])
+        _row(environment, case, row, (reward[row], latest[row]), broke[row], history[row, : ends[row]])
         for row, case in enumerate(cases)
     ]
     return rows, np.array(states)
 
 
 def _row(
-    environment: Environment, case: Case, row: int, reward: float, broke: int, history: NDArray[np.uint8]
+    environment: Environment,
+    case: Case,
+    row: int,
+    reward: tuple[float, float],
+    broke: int,
+    history: NDArray[np.uint8],
 ) -> Trial:
-    judgement = environment.judgement
+    judgement, motion = environment.judgement, environment.judgement.motion
     # A diverged world goes on from the engine's defaults; what it shows there is nobody's contact, loss or success.
     sound = broke < 0
 
@@ -107,7 +115,15 @@ def _row(
         recovered_at=when(judgement.recovered_at) if sound else -1,
         first_success=when(judgement.first_success) if sound else -1,
         slip=float(environment.slip[row]),
-        total_reward=float(reward),
+        travel=float(motion.travel[row]),
+        peak_speed=float(motion.peak_speed[row]),
+        peak_force=float(motion.peak_force[row]),
+        turned=float(motion.turned[row]),
+        turning=float(motion.turning[row]),
+        success_steps=int(judgement.successes[row]) if sound else 0,
+        close_steps=int(judgement.close[row]) if sound else 0,
+        total_reward=float(reward[0]),
+        reward_at_end=float(reward[1]),
         steps=len(history),
         violations=tuple(name for name, found in sorted(judgement.broken.items()) if flag(found)),
         failure="" if sound else f"diverged at step {broke}",

@@ -26,7 +26,7 @@ from regrasp.trial import Trial
 
 # "rgsp": marks the file as ours. The version goes up with every change of a table, `Trial` included.
 APPLICATION = 0x72677370
-VERSION = 1
+VERSION = 2
 
 _SCHEMA = f"""
 CREATE TABLE runs (digest TEXT PRIMARY KEY, resolved TEXT NOT NULL) STRICT;
@@ -148,7 +148,8 @@ class Database:
         if marks[0] != APPLICATION:
             raise InputError(self.path, "", "a database of another program", "a store written by regrasp")
         if marks[1] != VERSION:
-            raise InputError(self.path, "version", str(marks[1]), f"{VERSION}, the one this version of regrasp writes")
+            expected = f"{VERSION}, the one this version of regrasp writes (run it again in a new folder)"
+            raise InputError(self.path, "version", str(marks[1]), expected)
         if (answer := execute("PRAGMA quick_check").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(answer)
 

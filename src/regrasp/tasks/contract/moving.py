@@ -91,12 +91,15 @@ def predicates(task: Task) -> Iterator[str]:
     """Shapes and types of what the judge asks."""
     own, readings = task.judge, environment(task, beginning(task, WORLDS)).readings
     asked: dict[str, Predicate] = {"success": own.success, "touching": own.touching, "carried": own.carried}
-    asked |= {"dropped": own.dropped, **own.violations, **own.impossible}
+    asked |= {"dropped": own.dropped, "close": own.close, **own.violations, **own.lasting, **own.impossible}
     for name, predicate in asked.items():
         value = predicate(readings)
         if tuple(value.shape) != (WORLDS,) or value.dtype != torch.bool:
             found = f"{name} of shape {tuple(value.shape)} and type {value.dtype}"
             yield complaint(found, f"({WORLDS},) torch.bool", "return one truth value per world")
+    angle = None if own.angle is None else own.angle(readings)
+    if angle is not None and (tuple(angle.shape) != (WORLDS,) or not torch.isfinite(angle).all()):
+        yield complaint(f"an angle of shape {tuple(angle.shape)}", f"({WORLDS},) finite numbers", "one per world")
     place = own.tracked(readings)
     if place.dim() != 2 or len(place) != WORLDS or not torch.isfinite(place).all():
         mend = "stack the object's coordinates in the last axis"

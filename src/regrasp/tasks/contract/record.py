@@ -28,14 +28,14 @@ def names(task: Task) -> Iterator[str]:
         "reward term": task.rewards,
         "observation group": task.observations,
         "contact region": task.regions,
-        "violation": task.judge.violations,
+        "violation": {**task.judge.violations, **task.judge.lasting},
         "impossible thing": task.judge.impossible,
     }
     for kind, own in kinds.items():
         for name in own:
             if not TERM_NAME.fullmatch(name):
                 yield complaint(f"the {kind} {name!r}", "words of a-z and 0-9 joined by underscores", "rename it")
-    both = set(task.judge.violations) & set(task.judge.impossible)
+    both = {*task.judge.violations, *task.judge.lasting} & set(task.judge.impossible)
     if both:
         yield complaint(f"{', '.join(sorted(both))} as violation and as impossible", "one of the two", "choose one")
 
