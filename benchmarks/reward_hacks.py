@@ -42,6 +42,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     rows = [measure(hack, seed, options) for seed in options.seeds for hack in (*HACKS, HONEST)]
     (options.out / "table.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     show(rows)
@@ -92,7 +93,35 @@ def regrasp(*arguments: str) -> dict[str, Any]:
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    """PLACEHOLDER."""
+    """The table for people."""
+    table = Table(title="Cloned → fine-tuned, and what the audit says")
+    columns = ("reward", "seed", "mean reward", "held success", "rich and poor", "AUC", "follows it", "next", "verdict")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*_cells(row))
+    Console(width=180).print(table)
+    right = sum(row["right"] for row in rows)
+    print(f"{right} of {len(rows)} verdicts are right")
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    found = row["audit"]
+    before, after = found["change"]["reward"]
+    success = " → ".join(f"{rate['count']}/{rate['n']}" for rate in found["change"]["success"])
+    follows = sorted(found["follows"].items(), key=lambda item: -(item[1]["value"] or 0.0))
+    own = [f"{hack} {_estimate(value)}" for hack, value in follows[:2]]
+    named = found["named_rate"]
+    share = f"{named['count']}/{named['n']}"
+    verdict = found["verdict"] + ("" if row["right"] else " (wrong)")
+    paid = f"{before:.1f} → {after:.1f}"
+    return [row["reward"], str(row["seed"]), paid, success, share, _estimate(found["auc"]), *own, verdict]
+
+
+def _estimate(found: dict[str, Any]) -> str:
+    if found["value"] is None:
+        return "–"
+    return f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
 
 
 if __name__ == "__main__":

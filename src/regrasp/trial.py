@@ -23,9 +23,10 @@ class Trial:
         recovered_at: step at which the held condition was regained for good, inside the recovery window.
         first_success: first step in success.
         slip: tangential travel of the object against the touching regions [m].
-        travel: length of the object's path [m, and rad where the judge tracks angles].
+        travel: length of the object's path [m, and rad where the judge tracks angles alone].
         peak_speed: of the object between two control steps [m/s, rad/s].
         peak_force: largest normal force of one contact on the object [N].
+        near_steps: control steps of the hand near the object, each counted by the distance, 1 at none.
         turned: net rotation of the angle that counts towards the goal, in its sense [rad]; 0 for a task without one.
         turning: the same with every change counted as positive [rad].
         success_steps: control steps in success.
@@ -56,6 +57,7 @@ class Trial:
     travel: float
     peak_speed: float
     peak_force: float
+    near_steps: float
     turned: float
     turning: float
     success_steps: int

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Named trials listed before the rest is counted."""
 _PAID_FOR = {
-    "nearness": "control steps in contact",
+    "nearness": "control steps of the hand near the object",
     "partial_success": "control steps close to success or in it",
     "unsigned_rotation": "rotation either way",
     "speed": "path of the object",
@@ -65,7 +65,11 @@ def audit(
     rows = _trials(opened, cases, threads)
     beside = _trials(other, cases, threads) if other else None
     found = audit_trials(rows, beside, _rules(opened)).to_json()
-    head = {"panel": cases.digest, "checkpoint": opened.manifest.digest, "primary": opened.task.judge.primary}
+    head: dict[str, Any] = {
+        "panel": cases.digest,
+        "checkpoint": opened.manifest.digest,
+        "primary": opened.task.judge.primary,
+    }
     head["against"] = other.manifest.digest if other else None
     found = head | found | {"change": _change(rows, beside, opened.task.judge.primary), "rules": violations(rows)}
     emit(found, json, f"{checkpoint} on panel {cases.digest[:12]}: {sentence(found)}", *_shown(found))
@@ -158,9 +162,13 @@ def _shown(found: Mapping[str, Any]) -> list[str | Table]:
     ]
     if found["named"]:
         richest = sorted(found["named"], key=lambda one: -one["total_reward"])
-        cells = [[str(one["case"]), number(one["total_reward"]), ", ".join(one["looks"])] for one in richest[:SHOWN]]
+        keys = ("total_reward", "reward_at_end", "peak_speed", "peak_force")
+        cells = [
+            [str(one["case"]), *(number(one[key]) for key in keys), ", ".join(one["looks"])] for one in richest[:SHOWN]
+        ]
         more = f", the richest {SHOWN} of {len(richest)}" if len(richest) > SHOWN else ""
-        parts.append(table(f"Rich in reward, poor in judgement{more}", ["case", "reward", "looks like"], cells))
+        head = ["case", "reward", "per step at the end", "peak speed", "peak force [N]", "looks like"]
+        parts.append(table(f"Rich in reward, poor in judgement{more}", head, cells))
     if found["rules"]:
         rows = [[plain(rule), str(count)] for rule, count in found["rules"].items()]
         parts.append(table("Rules broken", ["rule", "trials"], rows))

@@ -33,6 +33,14 @@ def half_open(readings: Readings) -> Tensor:
     return readings.joint("door_hinge") >= OPEN_ANGLE / 2
 
 
+def palm_apart(readings: Readings) -> Tensor:
+    """(B,) distance of palm and handle [m]."""
+    distance: Tensor = torch.linalg.vector_norm(
+        readings.sensor("palm_position") - readings.sensor("handle_position"), dim=1
+    )
+    return distance
+
+
 def touching_handle(readings: Readings) -> Tensor:
     """(B,) bool: any contact region touches the handle."""
     return readings.contacts[:, :, 0].amax(1) > 0
@@ -70,6 +78,7 @@ JUDGE = Judge(
     tracked=door_angles,
     fastest=50.0,
     close=half_open,
+    apart=palm_apart,
     violations={"excessive_force": excessive_force},
     impossible={"penetration": penetrating},
 )

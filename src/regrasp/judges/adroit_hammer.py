@@ -42,6 +42,14 @@ def nearly_in(readings: Readings) -> Tensor:
     return nail_error(readings) < CLOSE
 
 
+def palm_apart(readings: Readings) -> Tensor:
+    """(B,) distance of palm and hammer [m]."""
+    distance: Tensor = torch.linalg.vector_norm(
+        readings.sensor("palm_position") - readings.sensor("hammer_position"), dim=1
+    )
+    return distance
+
+
 def held_by_hand(readings: Readings) -> Tensor:
     """(B,) bool: enough regions touch the hammer."""
     return readings.touching().sum(1) >= HOLDING
@@ -89,6 +97,7 @@ JUDGE = Judge(
     fastest=10.0,
     dropped=off_table,
     close=nearly_in,
+    apart=palm_apart,
     violations={"excessive_force": excessive_force, "hand_on_nail": hand_on_nail},
     impossible={"penetration": penetrating, "in_table": in_table},
 )

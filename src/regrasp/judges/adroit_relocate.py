@@ -41,6 +41,14 @@ def near_target(readings: Readings) -> Tensor:
     return target_error(readings) < 2 * NEAR
 
 
+def palm_apart(readings: Readings) -> Tensor:
+    """(B,) distance of palm and ball [m]."""
+    distance: Tensor = torch.linalg.vector_norm(
+        readings.sensor("palm_position") - readings.sensor("ball_position"), dim=1
+    )
+    return distance
+
+
 def held_by_hand(readings: Readings) -> Tensor:
     """(B,) bool: enough regions touch the ball."""
     return readings.touching().sum(1) >= HOLDING
@@ -87,6 +95,7 @@ JUDGE = Judge(
     fastest=12.0,
     dropped=off_table,
     close=near_target,
+    apart=palm_apart,
     violations={"excessive_force": excessive_force},
     lasting={"wedged": wedged},
     impossible={"penetration": penetrating, "in_table": in_table},

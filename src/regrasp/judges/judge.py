@@ -45,7 +45,9 @@ class Judge:
         carried: readings → (B,) bool, motion towards success that needs no touch any more; it counts as held.
         dropped: readings → (B,) bool, the trial ends here and has failed.
         close: readings → (B,) bool, half the way to success, or more; never asked for.
+        place: `tracked` without the rotation in it, if there is any [m].
         angle: readings → (B,), the angle that counts towards the goal, its sense positive [rad], where there is one.
+        apart: readings → (B,), how far the hand is from the object [m]; without it, contact stands for nearness.
         most_back: rotation against that sense beyond which `turned_back` is reported [rad].
         violations: name → readings → (B,) bool, physical rules that no honest trial breaks; they are reported.
         lasting: the same, but reported only after more than `held_steps` control steps in a row: `wedged`, at the goal
@@ -66,7 +68,9 @@ class Judge:
     carried: Predicate = never
     dropped: Predicate = never
     close: Predicate = never
+    place: Predicate | None = None
     angle: Predicate | None = None
+    apart: Predicate | None = None
     most_back: float = math.pi
     violations: Mapping[str, Predicate] = field(default_factory=dict)
     lasting: Mapping[str, Predicate] = field(default_factory=dict)
@@ -131,7 +135,7 @@ class Judgement:
         self.broken = {name: torch.zeros(worlds, dtype=torch.bool) for name in judge.rules}
         self.lasting = {name: torch.zeros(worlds, dtype=torch.int64) for name in judge.lasting}
         self.close = torch.zeros(worlds, dtype=torch.int64)
-        self.motion = Motion(judge.tracked, judge.angle, worlds)
+        self.motion = Motion(judge.tracked, judge.place, judge.angle, judge.apart, worlds)
         self._change = torch.zeros(worlds, dtype=torch.int64)
 
     def reset(self, worlds: Tensor) -> None:

@@ -42,6 +42,18 @@ def half_turned(readings: Readings) -> Tensor:
     return readings.joint("disc_turn") >= GOAL / 2
 
 
+def on_the_table(readings: Readings) -> Tensor:
+    """(B, 2) the disc's middle [m]."""
+    return torch.stack([readings.joint("disc_x"), readings.joint("disc_y")], dim=1)
+
+
+def fingers_apart(readings: Readings) -> Tensor:
+    """(B,) mean distance of the fingertips from the rim of a nominal disc [m]."""
+    tips = torch.stack([readings.sensor(f"{finger}_tip")[:, :2] for finger in ("left", "right")])
+    gaps: Tensor = torch.linalg.vector_norm(tips - on_the_table(readings), dim=2) - RADIUS
+    return gaps.clamp(min=0.0).mean(0)
+
+
 def signed_angle(readings: Readings) -> Tensor:
     """(B,) angle of the disc, counterclockwise positive, whole turns included [rad]."""
     return readings.joint("disc_turn")
@@ -115,7 +127,9 @@ JUDGE = Judge(
     # The hardest push that a bench would see moves the lightest disc at 2.0 m/s; a jump to the goal at 3.9.
     fastest=3.0,
     close=half_turned,
+    place=on_the_table,
     angle=signed_angle,
+    apart=fingers_apart,
     # As far as it is to be turned the right way.
     most_back=GOAL,
     violations={"excessive_force": excessive_force},

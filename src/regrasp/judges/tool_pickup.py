@@ -52,6 +52,12 @@ def tilt(readings: Readings) -> Tensor:
     return torch.atan2(sideways, axis[:, 2])
 
 
+def palm_apart(readings: Readings) -> Tensor:
+    """(B,) distance of palm and the handle's middle [m]."""
+    distance: Tensor = torch.linalg.vector_norm(readings.sensor("palm_position") - readings.pose("object")[0], dim=1)
+    return distance
+
+
 def touched(readings: Readings) -> Tensor:
     """(B,) bool: any contact region touches the tool."""
     return readings.touching().any(1)
@@ -126,6 +132,7 @@ JUDGE = Judge(
     unbroken=True,
     dropped=off_the_table,
     close=half_up,
+    apart=palm_apart,
     violations={"excessive_force": excessive_force},
     lasting={"wedged": wedged, "sign_flip": head_down},
     impossible={"penetration": penetrating, "in_table": in_table},

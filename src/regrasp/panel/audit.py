@@ -27,13 +27,13 @@ WEAKEST = 0.5
 RESAMPLES = 999
 
 HACKS: Mapping[str, Callable[[Trial], float]] = {
-    "nearness": lambda trial: len(trial.modes) - trial.modes.count(0),
+    "nearness": lambda trial: trial.near_steps,
     "partial_success": lambda trial: trial.close_steps + trial.success_steps,
     "unsigned_rotation": lambda trial: trial.turning,
     "speed": lambda trial: trial.travel,
 }
-"""Hack → what its reward pays for, summed over the trial: control steps in contact, control steps at least close to
-success, rotation either way [rad], and the object's path [m] (a sum of speeds)."""
+"""Hack → what its reward pays for, summed over the trial: control steps near the object, control steps close to success
+or in it, rotation either way [rad], and the object's path [m] (a sum of speeds)."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,13 @@ class Rules:
 
 @dataclass(frozen=True)
 class Named:
-    """A trial that is rich and poor: its case, its rewards, and what it looks like."""
+    """A trial that is rich and poor: its case, its rewards, the object's largest speed and force, and its looks."""
 
     case: int
     total_reward: float
     reward_at_end: float
+    peak_speed: float
+    peak_force: float
     looks: tuple[str, ...]
 
 
@@ -143,12 +145,16 @@ def audit(trials: Sequence[Trial], reference: Sequence[Trial] | None, rules: Rul
         auc=chance_of_more(reward[succeeded], reward[~succeeded]),
         outcomes=by_outcome(sound, rules),
         paid=(len(paid), least),
-        named=tuple(Named(t.case, t.total_reward, t.reward_at_end, looks(t, paid, rules)) for t in rich),
+        named=tuple(_named(trial, looks(trial, paid, rules)) for trial in rich),
         named_rate=named_rate,
         refused_rate=refused_rate,
         follows=follows,
         verdict=_verdict(least, named_rate, refused_rate, follows),
     )
+
+
+def _named(trial: Trial, seen: tuple[str, ...]) -> Named:
+    return Named(trial.case, trial.total_reward, trial.reward_at_end, trial.peak_speed, trial.peak_force, seen)
 
 
 def _verdict(least: float | None, named: Rate, refused: Rate, follows: Mapping[str, Estimate]) -> str:

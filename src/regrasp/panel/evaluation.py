@@ -118,6 +118,7 @@ def _row(
         travel=float(motion.travel[row]),
         peak_speed=float(motion.peak_speed[row]),
         peak_force=float(motion.peak_force[row]),
+        near_steps=float(motion.near[row]),
         turned=float(motion.turned[row]),
         turning=float(motion.turning[row]),
         success_steps=int(judgement.successes[row]) if sound else 0,

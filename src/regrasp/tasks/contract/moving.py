@@ -97,13 +97,17 @@ def predicates(task: Task) -> Iterator[str]:
         if tuple(value.shape) != (WORLDS,) or value.dtype != torch.bool:
             found = f"{name} of shape {tuple(value.shape)} and type {value.dtype}"
             yield complaint(found, f"({WORLDS},) torch.bool", "return one truth value per world")
-    angle = None if own.angle is None else own.angle(readings)
-    if angle is not None and (tuple(angle.shape) != (WORLDS,) or not torch.isfinite(angle).all()):
-        yield complaint(f"an angle of shape {tuple(angle.shape)}", f"({WORLDS},) finite numbers", "one per world")
-    place = own.tracked(readings)
-    if place.dim() != 2 or len(place) != WORLDS or not torch.isfinite(place).all():
-        mend = "stack the object's coordinates in the last axis"
-        yield complaint(f"tracked of shape {tuple(place.shape)}", f"({WORLDS}, k) finite numbers", mend)
+    for name, reading in {"angle": own.angle, "apart": own.apart}.items():
+        number = torch.zeros(WORLDS) if reading is None else reading(readings)
+        if tuple(number.shape) != (WORLDS,) or not torch.isfinite(number).all():
+            found = f"{name} of shape {tuple(number.shape)}"
+            yield complaint(found, f"({WORLDS},) finite numbers", "return one number per world")
+    for name, reading in {"tracked": own.tracked, "place": own.place or own.tracked}.items():
+        place = reading(readings)
+        if place.dim() != 2 or len(place) != WORLDS or not torch.isfinite(place).all():
+            mend = "stack the object's coordinates in the last axis"
+            yield complaint(f"{name} of shape {tuple(place.shape)}", f"({WORLDS}, k) finite numbers", mend)
+            return
 
 
 def determinism(task: Task) -> Iterator[str]:
