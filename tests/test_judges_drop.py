@@ -25,6 +25,14 @@ class Shown:
     qpos: Tensor
     period: float = 0.1
 
+    @property
+    def contacts(self) -> Tensor:
+        """(B, 1, 8): one link, which touches where the object is touched, without force."""
+        return torch.nn.functional.pad(self.touching[:, None, None].double(), (0, 7))
+
+    def strongest_force(self) -> Tensor:
+        return self.contacts[:, :, 1].amax(1)
+
 
 JUDGE = Judge(
     success=lambda shown: shown.success,  # type: ignore[attr-defined]

@@ -27,6 +27,14 @@ class Scene:
     qpos: Tensor
     period: float = 0.1
 
+    @property
+    def contacts(self) -> Tensor:
+        """(B, 1, 8): one link, which touches where the scene is touched, without force."""
+        return torch.nn.functional.pad(self.touching[:, None, None].double(), (0, 7))
+
+    def strongest_force(self) -> Tensor:
+        return self.contacts[:, :, 1].amax(1)
+
 
 def judge_of(stable: int = 3, held: int = 4, window: int = 10) -> Judge:
     return Judge(
@@ -177,7 +185,7 @@ def test_worlds_start_afresh_by_themselves() -> None:
     fresh = Judgement(judge_of(), 1)
     observe(fresh, ["..xx"], ["...."], ["...."], [0])
     for name, value in fresh.tensors().items():
-        torch.testing.assert_close(judgement.tensors()[name][1:], value, rtol=0, atol=0, msg=name)
+        torch.testing.assert_close(judgement.tensors()[name][1:], value, rtol=0, atol=0, equal_nan=True, msg=name)
 
 
 def test_findings_are_saved_and_loaded() -> None:
@@ -188,7 +196,7 @@ def test_findings_are_saved_and_loaded() -> None:
     for judgement in (first, second):
         observe(judgement, [".....", "....."], [".....", "....."], ["....x", "....."], [0, 2])
     for name, value in first.tensors().items():
-        torch.testing.assert_close(second.tensors()[name], value, rtol=0, atol=0)
+        torch.testing.assert_close(second.tensors()[name], value, rtol=0, atol=0, equal_nan=True)
 
 
 CODE = '''"""A task."""

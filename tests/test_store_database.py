@@ -37,6 +37,9 @@ TRIAL = Trial(
     violations=("force", "joint limit, thumb"),
     failure="",
     modes=bytes(range(256)),
+    travel=0.7,
+    peak_force=12.5,
+    success_steps=31,
 )
 BC = CheckpointRow("d1", "bc", None, "bc", 0, "checkpoints/bc")
 RL = CheckpointRow("d2", "rl", "d1", "rl", 1_000_000, "checkpoints/rl")
@@ -231,4 +234,5 @@ def test_a_changed_row_type_asks_for_a_new_version() -> None:
     """If this fails, raise `VERSION` in the store: stores written before cannot hold today's trials."""
     names = "case object disturbance magnitude seed source success success_at_end success_held contact_entry"
     names += " disturbed_at lost_at recovered_at first_success slip total_reward steps violations failure modes"
-    assert (VERSION, [field.name for field in fields(Trial)]) == (1, names.split())
+    names += " travel peak_speed peak_force near_steps turned turning success_steps close_steps reward_at_end"
+    assert (VERSION, [field.name for field in fields(Trial)]) == (2, names.split())

@@ -1,5 +1,6 @@
 """One judged trial: one policy on one case, one row, whatever the source."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -23,6 +24,11 @@ class Trial:
         recovered_at: step at which the held condition was regained for good, inside the recovery window.
         first_success: first step in success.
         slip: tangential travel of the object against the touching regions [m].
+        total_reward: sum of the task's reward; never used to judge.
+        steps: control steps simulated.
+        violations: physical rules broken, by name.
+        failure: why the simulation could not finish (`diverged at step 12`), empty if it did.
+        modes: contact mode at each step, one byte each.
         travel: length of the object's path [m, and rad where the judge tracks angles alone].
         peak_speed: of the object between two control steps [m/s, rad/s].
         peak_force: largest normal force of one contact on the object [N].
@@ -31,12 +37,9 @@ class Trial:
         turning: the same with every change counted as positive [rad].
         success_steps: control steps in success.
         close_steps: control steps close to success, and not in it.
-        total_reward: sum of the task's reward; never used to judge.
         reward_at_end: mean reward per control step over the last second; never used to judge.
-        steps: control steps simulated.
-        violations: physical rules broken, by name.
-        failure: why the simulation could not finish (`diverged at step 12`), empty if it did.
-        modes: contact mode at each step, one byte each.
+
+    What follows `modes` is what an audit of the reward needs; a bench does not know all of it (NaN).
     """
 
     case: int
@@ -54,20 +57,20 @@ class Trial:
     recovered_at: int
     first_success: int
     slip: float
-    travel: float
-    peak_speed: float
-    peak_force: float
-    near_steps: float
-    turned: float
-    turning: float
-    success_steps: int
-    close_steps: int
     total_reward: float
-    reward_at_end: float
     steps: int
     violations: tuple[str, ...]
     failure: str
     modes: bytes
+    travel: float = math.nan
+    peak_speed: float = math.nan
+    peak_force: float = math.nan
+    near_steps: float = math.nan
+    turned: float = math.nan
+    turning: float = math.nan
+    success_steps: int = 0
+    close_steps: int = 0
+    reward_at_end: float = math.nan
 
     @property
     def turned_back(self) -> float:

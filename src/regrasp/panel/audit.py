@@ -183,8 +183,8 @@ def _ranked_correlation(first: Numbers, second: Numbers, axis: int) -> Numbers:
 
 
 def rank_correlation(first: Numbers, second: Numbers) -> Estimate:
-    """Spearman's rank correlation of (N,) and (N,), trials resampled; nothing if a side is constant."""
-    if len(first) < 3 or len(set(first)) == 1 or len(set(second)) == 1:
+    """Spearman's rank correlation of (N,) and (N,), trials resampled; nothing if a side is constant or not known."""
+    if len(first) < 3 or any(not np.isfinite(side).all() or np.ptp(side) == 0 for side in (first, second)):
         return NOTHING
     return _estimate((first, second), _ranked_correlation, paired=True)
 
