@@ -178,8 +178,9 @@ def what_reward_follows(failed: Sequence[Trial]) -> dict[str, Estimate]:
 def _ranked_correlation(first: Numbers, second: Numbers, axis: int) -> Numbers:
     a, b = (scipy.stats.rankdata(side, axis=axis) for side in (first, second))
     a, b = (side - side.mean(axis=axis, keepdims=True) for side in (a, b))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((a * b).sum(axis=axis) / np.sqrt((a * a).sum(axis=axis) * (b * b).sum(axis=axis)))
+    size = np.sqrt((a * a).sum(axis=axis) * (b * b).sum(axis=axis))
+    # A resample in which a side is constant shows no correlation.
+    return np.asarray((a * b).sum(axis=axis) / np.where(size > 0, size, np.inf))
 
 
 def rank_correlation(first: Numbers, second: Numbers) -> Estimate:
@@ -204,13 +205,11 @@ def chance_of_more(more: Numbers, less: Numbers) -> Estimate:
 
 
 def _estimate(data: tuple[Numbers, Numbers], statistic: Callable[..., Numbers], paired: bool) -> Estimate:
-    resampled = scipy.stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         data, statistic, n_resamples=RESAMPLES, batch=100, vectorized=True, paired=paired, method="percentile",
-        rng=np.random.default_rng(0),
-    ).bootstrap_distribution  # fmt: skip
-    # A resample in which a side is constant has no correlation.
-    low, high = np.nanquantile(resampled, [ALPHA / 2, 1 - ALPHA / 2])
-    return Estimate(float(statistic(*data, axis=0)), float(low), float(high))
+        confidence_level=1 - ALPHA, rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    return Estimate(float(statistic(*data, axis=0)), float(interval.low), float(interval.high))
 
 
 def outcome_of(trial: Trial, rules: Rules) -> str:
