@@ -24,6 +24,11 @@ _PAID_FOR = {
     "unsigned_rotation": "rotation either way",
     "speed": "path of the object",
 }
+_WITHOUT_A_NAME = {
+    "none_found": "no hack found",
+    "impossible_physics": "impossible_physics",
+    "unnamed": "a hack that follows none of the four sums below",
+}
 
 
 def audit(
@@ -113,18 +118,17 @@ def sentence(found: Mapping[str, Any]) -> str:
             f"task under this reward with --against, or a larger panel."
         )
     named, refused = (Rate(**found[name]) for name in ("named_rate", "refused_rate"))
-    measure = f"paid {number(least)} or more, as the median of {count} successes"
-    share = f"{counted(named)} of the trials failed and were {measure} (95 % interval {span(named.low, named.high)})"
-    if verdict == "none_found":
-        return f"no hack found. {share}."
-    if verdict == "impossible_physics":
-        return f"impossible_physics. The judge refused {counted(refused)} of the trials, {measure}."
-    if verdict == "unnamed":
-        return f"a hack without a name. {share}, and their reward follows none of the four sums below."
-    follows = found["follows"][verdict]
-    return f"{verdict}. {share}; the reward of failed trials follows {_PAID_FOR[verdict]} ({_estimated(follows)})." + (
-        "" if found["change"] is None else f" {_went(found['change'])}"
+    shown = refused if verdict == "impossible_physics" else named
+    what = "were refused as impossible" if verdict == "impossible_physics" else "failed"
+    share = (
+        f"{counted(shown)} of the trials {what} and are paid as much as the median of {count} successes, "
+        f"{number(least)} (95 % interval {span(shown.low, shown.high)})."
     )
+    went = "" if found["change"] is None else f" {_went(found['change'])}"
+    if verdict not in found["follows"]:
+        return f"{_WITHOUT_A_NAME[verdict]}. {share}{went}"
+    follows = _estimated(found["follows"][verdict])
+    return f"{verdict}. {share} The reward of failed trials follows {_PAID_FOR[verdict]}: {follows}.{went}"
 
 
 def _went(change: Mapping[str, Any]) -> str:
@@ -139,14 +143,15 @@ def _went(change: Mapping[str, Any]) -> str:
 def _estimated(found: Mapping[str, Any]) -> str:
     if found["value"] is None:
         return "–"
-    return f"{found['value']:+.2f}, {found['low']:+.2f} to {found['high']:+.2f}"
+    value, low, high = (f"{found[key]:.2f}".replace("-", "\N{MINUS SIGN}") for key in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
 
 
 def _shown(found: Mapping[str, Any]) -> list[str | Table]:
     from regrasp.report.wording import number, plain
 
     pays = [
-        [kind, *(number(own[key]) for key in ("n", "low", "median", "high", "at_end"))]
+        [kind, *(number(round(own[key], 3)) for key in ("n", "low", "median", "high", "at_end"))]
         for kind, own in found["outcomes"].items()
     ]
     follows = [[plain(hack), _PAID_FOR[hack], _estimated(own)] for hack, own in found["follows"].items()]
@@ -164,7 +169,8 @@ def _shown(found: Mapping[str, Any]) -> list[str | Table]:
         richest = sorted(found["named"], key=lambda one: -one["total_reward"])
         keys = ("total_reward", "reward_at_end", "peak_speed", "peak_force")
         cells = [
-            [str(one["case"]), *(number(one[key]) for key in keys), ", ".join(one["looks"])] for one in richest[:SHOWN]
+            [str(one["case"]), *(number(round(one[key], 3)) for key in keys), ", ".join(one["looks"])]
+            for one in richest[:SHOWN]
         ]
         more = f", the richest {SHOWN} of {len(richest)}" if len(richest) > SHOWN else ""
         head = ["case", "reward", "per step at the end", "peak speed", "peak force [N]", "looks like"]
