@@ -49,9 +49,11 @@ class Motion:
         self.moved, self.travel, self.peak_speed, self.peak_force, self.near, self.turned, self.turning = (
             torch.zeros(worlds, dtype=torch.float64) for _ in range(7)
         )
-        self._tracked = torch.full((worlds, 1), torch.nan, dtype=torch.float64)
-        self._place = self._tracked.clone()
-        self._angle = torch.full((worlds,), torch.nan, dtype=torch.float64)
+        # What is not asked for stays 0; the others are not known before a world's first step.
+        self._tracked, self._place, self._angle = (
+            torch.full(shape, 0.0 if reading is None else torch.nan, dtype=torch.float64)
+            for shape, reading in (((worlds, 1), tracked), ((worlds, 1), place), ((worlds,), angle))
+        )
 
     @property
     def turned_back(self) -> Tensor:
@@ -64,8 +66,9 @@ class Motion:
         for values in (self.moved, self.peak_speed, self.peak_force, *sums):
             values[worlds] = 0.0
         self._tracked[worlds] = torch.nan
-        self._place[worlds] = torch.nan
-        self._angle[worlds] = torch.nan
+        for latest, reading in ((self._place, self._place_of), (self._angle, self._angle_of)):
+            if reading is not None:
+                latest[worlds] = torch.nan
 
     def observe(self, readings: Readings, live: Tensor) -> None:
         """Take in one control step; worlds that are not `live` (B,) add nothing."""
