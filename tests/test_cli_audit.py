@@ -10,7 +10,7 @@ import pytest
 from regrasp.cli import main
 from regrasp.cli.judging import open_checkpoint
 from regrasp.panel.audit import HACKS
-from regrasp.panel.cases import Panel, draw_cases, make_panel, write_panel
+from regrasp.panel.cases import Panel, draw_cases, make_panel, read_panel, write_panel
 from regrasp.store.database import Database
 from small_store import TASK, make_checkpoint, make_run
 from test_panel_audit import HONEST, PAID, policy
@@ -76,6 +76,16 @@ def test_missing_rows_are_made_and_kept(run: Path, capsys: pytest.CaptureFixture
         rows = database.trials(found["checkpoint"], found["panel"])
     assert len(rows) == 4
     assert all(row.near_steps > 0 and row.peak_force >= 0 for row in rows)
+
+
+def test_again_plays_under_todays_reward_and_keeps_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(tmp_path / "run")
+    panel = read_panel(run / "panel.json")
+    store(run, panel, "speed")
+    stored = audited(run, run / "panel.json", capsys)
+    played = audited(run, run / "panel.json", capsys, "--again")
+    assert stored["change"]["reward"] != played["change"]["reward"]
+    assert audited(run, run / "panel.json", capsys)["change"] == stored["change"]
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

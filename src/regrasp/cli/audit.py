@@ -37,6 +37,7 @@ def audit(
     against: Path | None = None,
     task: str | None = None,
     threads: int = 0,
+    again: bool = False,
     json: bool = False,
 ) -> None:
     """Look for a hole in the reward: trials that it pays like successes and that the judge does not count.
@@ -54,6 +55,7 @@ def audit(
             are paid is the measure.
         task: the task, if it is not built in: its Python file, as my_task.py. Its reward is the one that is audited.
         threads: engine threads; 0 uses every core. The result is the same for any number.
+        again: play every case, for a reward that was changed since its rows were stored; what is stored stays as it is.
         json: print one JSON object instead of tables.
     """
     from regrasp.cli.judging import open_checkpoint
@@ -67,8 +69,8 @@ def audit(
         raise InputError(str(against), "task", other.task.name, f"{opened.task.name}, the task of {checkpoint}")
     cases = read_panel(panel)
     cases.require(opened.task, str(panel))
-    rows = _trials(opened, cases, threads)
-    beside = _trials(other, cases, threads) if other else None
+    rows = _trials(opened, cases, threads, again)
+    beside = _trials(other, cases, threads, again) if other else None
     found = audit_trials(rows, beside, _rules(opened)).to_json()
     head: dict[str, Any] = {
         "panel": cases.digest,
@@ -80,11 +82,11 @@ def audit(
     emit(found, json, f"{checkpoint} on panel {cases.digest[:12]}: {sentence(found)}", *_shown(found))
 
 
-def _trials(checkpoint: "Checkpoint", panel: "Panel", threads: int) -> "list[Trial]":
+def _trials(checkpoint: "Checkpoint", panel: "Panel", threads: int, again: bool) -> "list[Trial]":
     from regrasp.cli.judging import judged_trials
     from regrasp.store.database import Database
 
-    with Database(checkpoint.run.database) if checkpoint.run else nullcontext() as store:
+    with Database(checkpoint.run.database) if checkpoint.run and not again else nullcontext() as store:
         return judged_trials(checkpoint, panel, threads, store, console())
 
 
@@ -102,8 +104,8 @@ def _change(rows: "list[Trial]", beside: "list[Trial] | None", primary: str) -> 
     if beside is None:
         return None
     rates = [rate_of(map(OUTCOMES[primary], own)).to_json() for own in (beside, rows)]
-    means = [sum(trial.total_reward for trial in own) / len(own) for own in (beside, rows)]
-    return {"reward": means, "success": rates}
+    paid = [[trial.total_reward for trial in own if not trial.failure] for own in (beside, rows)]
+    return {"reward": [sum(own) / len(own) if own else None for own in paid], "success": rates}
 
 
 def sentence(found: Mapping[str, Any]) -> str:
@@ -136,7 +138,7 @@ def _went(change: Mapping[str, Any]) -> str:
     from regrasp.report.wording import counted, number
 
     before, after = (Rate(**rate) for rate in change["success"])
-    paid = " to ".join(number(mean) for mean in change["reward"])
+    paid = " to ".join("–" if mean is None else number(mean) for mean in change["reward"])
     return f"Mean reward went from {paid}, success from {counted(before)} to {counted(after)}."
 
 

@@ -132,7 +132,8 @@ def audit(trials: Sequence[Trial], reference: Sequence[Trial] | None, rules: Rul
     failed = [trial for trial in sound if not rules.success(trial)]
     rich = [] if least is None else [trial for trial in failed if trial.total_reward >= least]
     refused = {trial.case for trial in rich if rules.refused(trial)}
-    named_rate = rate_of(trial in rich and trial.case not in refused for trial in sound)
+    hacked = {trial.case for trial in rich} - refused
+    named_rate = rate_of(trial.case in hacked for trial in sound)
     refused_rate = rate_of(trial.case in refused for trial in sound)
     beside = [] if reference is None else [trial for trial in compared if not rules.success(trial)]
     follows = what_reward_follows([*failed, *beside])
