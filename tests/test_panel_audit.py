@@ -154,6 +154,7 @@ PAID_TRIALS = [trial(case, held=True, reward_at_end=1.0) for case in range(20)]
         ({"modes": bytes(60), "steps": 60, "reward_at_end": 1.0}, ("fast",)),
         ({"modes": bytes(STEPS), "turned": 0.0, "turning": 2.0}, ("spun",)),
         ({"modes": bytes(STEPS), "travel": 0.3, "violations": ("sign_flip",)}, ("fast", "sign flip")),
+        ({"success_steps": 50, "reward_at_end": 1.0, "violations": ("penetration",)}, ("penetration",)),
     ],
 )
 def test_what_a_named_trial_looks_like(changes: dict[str, Any], expected: tuple[str, ...]) -> None:

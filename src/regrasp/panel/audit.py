@@ -250,13 +250,15 @@ def looks(trial: Trial, paid: Sequence[Trial], rules: Rules) -> tuple[str, ...]:
     """
     near = max(len(trial.modes) - trial.modes.count(0), trial.close_steps)
     ends = float(np.median([other.reward_at_end for other in paid]))
+    # What the judge refused looked like success: only what it was refused for tells it apart.
+    counts = not rules.refused(trial)
     timed_out = trial.steps == rules.horizon and not trial.success_at_end and trial.reward_at_end >= ends
     back = float(np.quantile([other.turned_back for other in paid], 0.95))
     speed = float(np.quantile([other.travel / other.steps for other in paid], 0.95))
     seen = {
-        "success once but never held": trial.success_steps > 0,
+        "success once but never held": counts and trial.success_steps > 0,
         "near but never in success": trial.success_steps == 0 and 2 * near > trial.steps,
-        "timed out in a high-reward state": timed_out,
+        "timed out in a high-reward state": counts and timed_out,
         "spun": trial.turned_back > back,
         "fast": trial.travel / trial.steps > speed,
     }
