@@ -13,6 +13,7 @@ from tyro.extras import SubcommandApp
 
 from regrasp.cli.audit import audit
 from regrasp.cli.bench import simulation
+from regrasp.cli.bench_evaluation import evaluation
 from regrasp.cli.bench_objects import objects
 from regrasp.cli.compare import compare
 from regrasp.cli.demos import info as demos_info
@@ -55,8 +56,9 @@ GROUPS: dict[str, tuple[str, Commands]] = {
         {"info": panel_info, "make": make, "check": panel_check, "plan": panel_plan},
     ),
     "bench": (
-        "Measure how fast this machine simulates (simulation), and what many objects in one batch cost (objects).",
-        {"simulation": simulation, "objects": objects},
+        "Measure how fast this machine simulates (simulation), what judging costs beside the engine (evaluation), and"
+        " what many objects in one batch cost (objects).",
+        {"simulation": simulation, "evaluation": evaluation, "objects": objects},
     ),
 }
 DESCRIPTION = (

@@ -28,8 +28,8 @@ def check(
 ) -> None:
     """Check a panel: signature, fit, start states, duplicates, balance, power; exit code 1 if a check fails.
 
-    A case must begin in a state that the engine can go on from, not yet in success, not dropped, and in nothing that
-    cannot happen on a bench. Beside the checks: how evenly objects and disturbances are spread, how many disturbances
+    A case must begin in a state that the engine can go on from, not yet in success, not dropped, and its first step with
+    the hand at rest must show nothing that cannot happen on a bench. Beside the checks: how evenly objects and disturbances are spread, how many disturbances
     no bench would see, and what difference so many cases show.
 
     With --floor it measures the benign floor: one policy plays the cases twice, on one thread in their order, and on

@@ -75,7 +75,7 @@ def _repeated(cases: Sequence[Case]) -> list[Case]:
 
 
 def _starts(cases: Sequence[Case], task: Task, threads: int) -> Iterator[Finding]:
-    """What the judge says of the start states before anything moves, and whether the engine can go on from them."""
+    """What the judge says of the start states before anything moves, and after one step with the hand at rest."""
     bad: dict[str, list[Case]] = {"success": [], "dropped": [], "impossible": [], "diverged": []}
     for first in range(0, len(cases), WORLDS):
         chunk = cases[first : first + WORLDS]
@@ -83,7 +83,7 @@ def _starts(cases: Sequence[Case], task: Task, threads: int) -> Iterator[Finding
             bad[name] += [case for case, found in zip(chunk, worlds, strict=True) if found]
     yield _without("not done", bad["success"], "that begin in success")
     yield _without("not dropped", bad["dropped"], "that begin dropped")
-    yield _without("possible", bad["impossible"], "that begin in what cannot happen on a bench")
+    yield _without("possible", bad["impossible"], "whose first step at rest already shows what no bench does, so that nobody can win them")
     yield _without("simulated", bad["diverged"], "that the engine cannot go on from")
 
 
@@ -95,13 +95,11 @@ def _first_reading(cases: Sequence[Case], task: Task, threads: int) -> dict[str,
     schedules, seeds = [case.disturbance for case in cases], [case.seed for case in cases]
     environment.reset(np.arange(count), states, schedules, seeds, objects)
     judge, readings = task.judge, environment.readings
-    rules = [rule(readings) for rule in judge.impossible.values()]
-    found = {
-        "success": judge.success(readings).tolist(),
-        "dropped": judge.dropped(readings).tolist(),
-        "impossible": torch.stack(rules).any(0).tolist() if rules else [False] * count,
-    }
+    found = {"success": judge.success(readings).tolist(), "dropped": judge.dropped(readings).tolist()}
+    # The hand at rest: what the judge sees then was there before any policy did anything, and costs every success.
     environment.step(torch.tensor(task.rest, dtype=torch.float32).repeat(count, 1))
+    broken = [environment.judgement.broken[rule] for rule in judge.impossible]
+    found["impossible"] = torch.stack(broken).any(0).tolist() if broken else [False] * count
     return found | {"diverged": environment.worlds.diverged.tolist()}
 
 
