@@ -83,7 +83,9 @@ def test_without_a_difference_it_plays_all_and_stays_undecided(
     assert found["trials"] == found["until_decided"]["n"] == CASES
     assert found["until_decided"]["verdict"] == "undecided"
     own = {row.case: row for row in stored(path, digests["rl"], panel)}
-    done = [(getattr(beside[c.number], found["primary"]), getattr(own[c.number], found["primary"])) for c in order(panel)]
+    done = [
+        (getattr(beside[c.number], found["primary"]), getattr(own[c.number], found["primary"])) for c in order(panel)
+    ]
     assert found["until_decided"]["e"] == decide(*zip(*done, strict=True)).e
 
 

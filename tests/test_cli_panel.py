@@ -11,7 +11,7 @@ import torch
 from planar_run import make_planar_run
 from regrasp.cli import main
 from regrasp.panel.cases import draw_cases, make_panel, read_panel, write_panel
-from regrasp.panel.checking import benign_floor
+from regrasp.panel.checking import benign_floor, check_panel
 from regrasp.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,9 +94,7 @@ def rounded(case: Any) -> str:
         (("--task", "adroit-door", "--objects", "held_out"), "adroit-door has no held-out objects"),
     ],
 )
-def test_make_refuses(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], words: str
-) -> None:
+def test_make_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], words: str) -> None:
     assert main(["panel", "make", "--out", str(tmp_path / "p.json"), *options]) == 2
     assert words in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
@@ -186,6 +184,15 @@ def test_check_finds_what_was_planted(
     assert failed <= set(found["failed"])
     assert not {"signed", "fits"} & set(found["failed"])
     assert [one["found"] for one in found["checks"] if one["name"] in failed and "1 cases" in one["found"]]
+
+
+def test_check_finds_cases_that_nobody_can_win() -> None:
+    panel = make_panel(TASK, draw_cases(TASK, {"none": 5}, 0, "test"))
+    heavy = replace(TASK, judge=replace(TASK.judge, impossible={"odd": lambda found: torch.arange(5) % 2 == 1}))
+    (possible,) = [one for one in check_panel(panel, panel.digest, heavy) if one.name == "possible"]
+    assert not possible.passed
+    assert "2 cases" in possible.found
+    assert "(1, 3)" in possible.found
 
 
 def test_check_of_a_changed_file_and_of_another_judge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,15 +85,17 @@ def test_what_goes_wrong_in_a_process_is_said_in_the_first(tmp_path: Path) -> No
     panel, _ = make_planar_run(tmp_path / "run", 4)
     checkpoint = open_checkpoint(tmp_path / "run" / "checkpoints" / "bc")
     broken = [type(case)(case.number, "no such thing", 0, case.disturbance, case.state) for case in panel.cases]
-    with players(checkpoint, 1, 2) as play:
-        with pytest.raises(InputError, match="found 'no such thing', expected an object"):
-            list(play(broken))
+    with (
+        players(checkpoint, 1, 2) as play,
+        pytest.raises(InputError, match="found 'no such thing', expected an object"),
+    ):
+        list(play(broken))
 
 
 def test_a_process_that_ends_is_an_error_and_no_endless_wait(tmp_path: Path) -> None:
     panel, _ = make_planar_run(tmp_path / "run", 4)
     checkpoint = open_checkpoint(tmp_path / "run" / "checkpoints" / "bc")
-    with players(checkpoint, 1, 1 + 1) as play:
+    with players(checkpoint, 1, 2) as play:
         list(play(panel.cases))
         for child in [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]:
             if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():

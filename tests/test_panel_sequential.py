@@ -1,4 +1,4 @@
-"""Stopping early: how often it errs when looked at all the time, how soon it sees a difference, what it says by hand."""
+"""Stopping early: how often it errs when looked at all the time, how soon it sees a difference, worked by hand."""
 
 import math
 
@@ -34,7 +34,7 @@ def test_no_difference_is_decided_in_at_most_one_of_twenty(rate: float, shared: 
 
 
 def test_looking_anew_at_each_chunk_with_the_plain_test_errs_more() -> None:
-    """Why the wealth is needed: a coin's two-sided 5 % bound, looked at after every 64 cases, is crossed far oftener."""
+    """Why the wealth is needed: a coin's two-sided 5 % bound is crossed far oftener at one of many looks."""
     generator, false = np.random.default_rng(3), 0
     for _ in range(500):
         a, b = draw(0.5, 0.5, 0.0, generator)

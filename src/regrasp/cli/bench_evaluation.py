@@ -1,6 +1,7 @@
 """`regrasp bench evaluation`: what judging costs beside the engine."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,7 @@ class _Sides:
         starts = np.array([case.state for case in cases])
         objects = np.array([task.scene.objects.index(case.object) for case in cases])
         self._engine = Engine(task, task.scene, threads, starts, objects)
-        self._evaluate = lambda: list(evaluate(actor, task, cases, threads))
+        self._evaluate: Callable[[], object] = lambda: list(evaluate(actor, task, cases, threads))
         self._steps = worlds * task.horizon
 
     def turn(self, name: str) -> float:

@@ -28,7 +28,7 @@ def judge_until_decided(
     again: bool = False,
     processes: int = 1,
 ) -> dict[str, Any]:
-    """Judge a checkpoint on as many cases as it takes; gives what `judge_checkpoint` does, over these, and the decision.
+    """Judge a checkpoint on as many cases as it takes; gives their rates, as `judge_checkpoint`, and the decision.
 
     Args: as in `judge_checkpoint`, and
         against: the checkpoint compared with, judged on all of the panel before.

@@ -73,7 +73,9 @@ def _require(processes: int, until_decided: bool, against: Path | None) -> None:
     if until_decided and against is None:
         raise InputError("--until-decided", "", "no other checkpoint", "one beside it (--against CHECKPOINT)")
     if against is not None and not until_decided:
-        raise InputError("--against", "", f"{against} alone", "--until-decided beside it (regrasp compare compares all)")
+        raise InputError(
+            "--against", "", f"{against} alone", "--until-decided beside it (regrasp compare compares all)"
+        )
 
 
 def _decided(found: dict[str, Any], against: Path | None) -> list[str]:

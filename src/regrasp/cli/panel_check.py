@@ -28,9 +28,9 @@ def check(
 ) -> None:
     """Check a panel: signature, fit, start states, duplicates, balance, power; exit code 1 if a check fails.
 
-    A case must begin in a state that the engine can go on from, not yet in success, not dropped, and its first step with
-    the hand at rest must show nothing that cannot happen on a bench. Beside the checks: how evenly objects and disturbances are spread, how many disturbances
-    no bench would see, and what difference so many cases show.
+    A case must begin in a state that the engine can go on from, not yet in success, not dropped, and its first step
+    with the hand at rest must show nothing that cannot happen on a bench. Beside the checks: how evenly objects and
+    disturbances are spread, how many disturbances no bench would see, and what difference so many cases show.
 
     With --floor it measures the benign floor: one policy plays the cases twice, on one thread in their order, and on
     all threads in another order and layout. Rows that differ would be differences between two policies that are one.
@@ -83,8 +83,9 @@ def _floor(folder: Path, task: str | None, panel: "Panel", cases: int | None) ->
     differing: list[int] = []
     with progress("cases", console()) as bar:
         work = bar.add_task("playing twice", total=2 * number, unit="cases")
-        for done, differing in benign_floor(checkpoint.policy, checkpoint.task, chosen):
+        for done, found in benign_floor(checkpoint.policy, checkpoint.task, chosen):
             bar.update(work, completed=done)
+            differing = found
     return {"checkpoint": checkpoint.manifest.digest, "cases": number, "differing": differing}
 
 

@@ -58,15 +58,16 @@ def players(checkpoint: "Checkpoint", threads: int, processes: int) -> Iterator[
 def _shared(ends: Sequence[Connection], cases: Sequence[Case]) -> Iterator[list[Trial]]:
     size = max(1, min(WORLDS, -(-len(cases) // (_PER_PROCESS * len(ends)))))
     chunks = [cases[first : first + size] for first in range(0, len(cases), size)]
-    busy, idle = [], list(ends)
+    busy: list[Connection] = []
+    idle = list(ends)
     while chunks or busy:
         while chunks and idle:
             end = idle.pop()
             with _ending_said():
                 end.send(chunks.pop(0))
             busy.append(end)
-        for end in wait(busy):
-            assert isinstance(end, Connection)
+        ready = wait(busy)
+        for end in [one for one in busy if one in ready]:
             busy.remove(end)
             idle.append(end)
             yield _received(end)
@@ -110,7 +111,7 @@ def _work(end: Connection, folder: Path, task: str | None) -> None:
             end.send([row for rows in evaluate(checkpoint.policy, checkpoint.task, cases, threads=1) for row in rows])
     except (EOFError, BrokenPipeError):
         return
-    except Exception as error:  # noqa: BLE001 (raised again where the rows are waited for)
+    except Exception as error:  # raised again where the rows are waited for
         end.send(error)
 
 

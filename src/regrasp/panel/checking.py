@@ -38,7 +38,7 @@ def check_panel(panel: Panel, signed: str, task: Task, threads: int = 0) -> list
     unknown = [case for case in own if case.object not in task.objects]
     misshapen = [case for case in own if len(case.state) != size]
     kinds = [case for case in own if case.disturbance.kind not in ("none", *task.disturbances)]
-    usable = [case for case in own if case not in unknown and case not in misshapen]
+    usable = [case for case in own if case.object in task.objects and len(case.state) == size]
     said = "" if panel.digest == signed else f"the content is {panel.digest[:12]}, signed was {signed[:12]}"
     return [
         Finding("signed", not said, said or f"as signed, {signed[:12]}"),
@@ -83,7 +83,11 @@ def _starts(cases: Sequence[Case], task: Task, threads: int) -> Iterator[Finding
             bad[name] += [case for case, found in zip(chunk, worlds, strict=True) if found]
     yield _without("not done", bad["success"], "that begin in success")
     yield _without("not dropped", bad["dropped"], "that begin dropped")
-    yield _without("possible", bad["impossible"], "whose first step at rest already shows what no bench does, so that nobody can win them")
+    yield _without(
+        "possible",
+        bad["impossible"],
+        "whose first step at rest already shows what no bench does, so that nobody can win them",
+    )
     yield _without("simulated", bad["diverged"], "that the engine cannot go on from")
 
 

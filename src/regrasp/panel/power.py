@@ -34,7 +34,7 @@ class Shares:
 
 
 def shares(rate: float, difference: float, discordant: float | None = None) -> Shares | None:
-    """Shares of differing pairs for policies of rates `rate` and `rate` + `difference`; None where there is no such pair.
+    """Shares of differing pairs for rates `rate` and `rate` + `difference`; None where these are not possible.
 
     Args:
         rate: of A.
@@ -79,9 +79,7 @@ def weakest(cases: int, rate: float, difference: float, discordant: float | None
     return min(found, default=None)
 
 
-def cases_needed(
-    rate: float, difference: float, wanted: float = POWER, discordant: float | None = None
-) -> int | None:
+def cases_needed(rate: float, difference: float, wanted: float = POWER, discordant: float | None = None) -> int | None:
     """The smallest number of pairs that shows a change of `rate` by `difference`, up or down, with the wanted power.
 
     None where no such change is possible, or more than `LARGEST` pairs would be needed. The power of an exact test
