@@ -123,7 +123,7 @@ def test_plan_says_how_many_cases(capsys: pytest.CaptureFixture[str]) -> None:
         (("--discordant", "0"), "--discordant: found 0.0"),
         (("--detect", "0.9"), "a change that a rate of 0.8 allows"),
         (("--detect", "0.05", "--discordant", "0.01"), "with 0.01 of the cases differing"),
-        (("--detect", "1e-6"), "a difference that ten million cases show"),
+        (("--detect", "1e-6"), "a difference that a million cases show"),
     ],
 )
 def test_plan_refuses(capsys: pytest.CaptureFixture[str], options: tuple[str, ...], words: str) -> None:

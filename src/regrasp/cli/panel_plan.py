@@ -41,7 +41,7 @@ def plan(
         raise InputError("--detect", "", f"{detect:g}", f"a change that a rate of {rate:g} allows{among}")
     needed = cases_needed(rate, detect, power, discordant)
     if needed is None:
-        raise InputError("--detect", "", f"{detect:g}", "a difference that ten million cases show")
+        raise InputError("--detect", "", f"{detect:g}", "a difference that a million cases show")
     data: dict[str, Any] = {"detect": detect, "rate": rate, "power": power, "discordant": discordant, "cases": needed}
     shown = [
         f"{needed:,} cases show a change of {100 * detect:.3g} points from {100 * rate:.3g} % in {100 * power:.3g} % of"

@@ -51,8 +51,9 @@ def players(checkpoint: "Checkpoint", threads: int, processes: int) -> Iterator[
     finally:
         for worker in workers:
             worker.kill()
-        for worker in workers:
+        for worker, end in zip(workers, ends, strict=False):
             worker.join()
+            end.close()
 
 
 def _shared(ends: Sequence[Connection], cases: Sequence[Case]) -> Iterator[list[Trial]]:

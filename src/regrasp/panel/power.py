@@ -14,7 +14,7 @@ import scipy  # its `stats` loads on first use
 from regrasp.panel.statistics import ALPHA
 
 POWER = 0.8
-LARGEST = 10_000_000
+LARGEST = 1_000_000
 """Cases beyond which nobody is advised to go."""
 _TAIL = 12.0
 """Standard deviations of the number of discordant pairs beyond which nothing is added up."""
