@@ -183,7 +183,7 @@ def test_check_finds_what_was_planted(
     found = ask(capsys, "panel", "check", planted(tmp_path / "p.json", **changes), code=1)
     assert failed <= set(found["failed"])
     assert not {"signed", "fits"} & set(found["failed"])
-    assert [one["found"] for one in found["checks"] if one["name"] in failed and "1 cases" in one["found"]]
+    assert [one["found"] for one in found["checks"] if one["name"] in failed and ": 1 (3)" in one["found"]]
 
 
 def test_check_finds_cases_that_nobody_can_win() -> None:
@@ -191,8 +191,7 @@ def test_check_finds_cases_that_nobody_can_win() -> None:
     heavy = replace(TASK, judge=replace(TASK.judge, impossible={"odd": lambda found: torch.arange(5) % 2 == 1}))
     (possible,) = [one for one in check_panel(panel, panel.digest, heavy) if one.name == "possible"]
     assert not possible.passed
-    assert "2 cases" in possible.found
-    assert "(1, 3)" in possible.found
+    assert possible.found.endswith(": 2 (1, 3)")
 
 
 def test_check_of_a_changed_file_and_of_another_judge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,9 +208,9 @@ def test_check_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str], polic
     for options, words in ((("--rate", "0"), "--rate: found 0.0"), (("--cases", "4"), "from 1 to the panel's 3")):
         assert main(["panel", "check", str(file), *options]) == 2
         assert words in capsys.readouterr().err
-    spoilt = planted(tmp_path / "q.json", again={})
+    spoilt = planted(tmp_path / "q.json", other={"object": "no such thing"})
     assert main(["panel", "check", str(spoilt), "--floor", str(policy)]) == 2
-    assert "a sound panel, before --floor" in capsys.readouterr().err
+    assert "cases to play, before --floor" in capsys.readouterr().err
 
 
 def test_a_floor_that_is_not_zero_is_measured() -> None:

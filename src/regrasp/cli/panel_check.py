@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from regrasp.panel.cases import Panel
     from regrasp.tasks.task import Task
 
+PLAYABLE = ("signed", "fits", "objects", "disturbances", "states")
+"""Checks without which no case can be played."""
 FAILED = 1
 """Exit code of a check that found faults."""
 
@@ -58,8 +60,8 @@ def check(
     checks = [vars(one) for one in check_panel(panel, signed, found)]
     data: dict[str, Any] = {"file": str(file), "panel": panel.digest, "task": panel.task, "cases": len(panel.cases)}
     if floor is not None:
-        if failed := [one["name"] for one in checks if not one["passed"]]:
-            raise InputError(file, "", f"failed checks ({', '.join(failed)})", "a sound panel, before --floor")
+        if unplayable := [one["name"] for one in checks if not one["passed"] and one["name"] in PLAYABLE]:
+            raise InputError(file, "", f"failed checks ({', '.join(unplayable)})", "cases to play, before --floor")
         data["floor"] = _floor(floor, task, panel, cases)
         checks.append(_floor_check(data["floor"]))
     failed = [one["name"] for one in checks if not one["passed"]]

@@ -45,7 +45,7 @@ def check_panel(panel: Panel, signed: str, task: Task, threads: int = 0) -> list
         _fits(panel, task),
         _without("objects", unknown, f"with an object that {task.name} does not know"),
         _without("disturbances", kinds, f"with a disturbance that {task.name} does not know"),
-        _without("states", misshapen, f"whose state is not one of the {size} numbers of {task.name}"),
+        _without("states", misshapen, f"whose state has not the {size} numbers of {task.name}"),
         *_starts(usable, task, threads),
         _without("duplicates", _repeated(own), "that repeat the object, state and disturbance of an earlier one"),
     ]
@@ -61,7 +61,7 @@ def _fits(panel: Panel, task: Task) -> Finding:
 
 def _without(name: str, cases: Sequence[Case], what: str) -> Finding:
     numbers = ", ".join(str(case.number) for case in cases[:_NAMED]) + (", …" if len(cases) > _NAMED else "")
-    return Finding(name, not cases, f"{len(cases)} cases {what} ({numbers})" if cases else f"no cases {what}")
+    return Finding(name, not cases, f"cases {what}: {f'{len(cases)} ({numbers})' if cases else 'none'}")
 
 
 def _repeated(cases: Sequence[Case]) -> list[Case]:
@@ -86,7 +86,7 @@ def _starts(cases: Sequence[Case], task: Task, threads: int) -> Iterator[Finding
     yield _without(
         "possible",
         bad["impossible"],
-        "whose first step at rest already shows what no bench does, so that nobody can win them",
+        "whose first step, with the hand at rest, already shows what cannot happen on a bench",
     )
     yield _without("simulated", bad["diverged"], "that the engine cannot go on from")
 
