@@ -125,7 +125,7 @@ def test_ctrl_c_ends_with_130_and_one_line(tmp_path: Path) -> None:
     code = (
         # A job in the background of a shell inherits a deaf ear for Ctrl-C, and so would the command.
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from regrasp.cli import main; "
-        f"sys.exit(main(['panel', 'make', '--undisturbed', '50000', '--out', {str(out)!r}]))"
+        f"sys.exit(main(['panel', 'make', '--cases', '200000', '--out', {str(out)!r}]))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     time.sleep(0.2)
@@ -141,6 +141,6 @@ def test_ctrl_c_ends_with_130_and_one_line(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     for out in (tmp_path, tmp_path / "file" / "panel.json"):
-        assert main(["panel", "make", "--out", str(out), "--undisturbed", "1", "--per-kind", "0"]) == 2
+        assert main(["panel", "make", "--out", str(out), "--cases", "1"]) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -1,4 +1,4 @@
-"""`regrasp demos`, `panel make` and `bench simulation` at work."""
+"""`regrasp demos` and `bench simulation` at work."""
 
 import json
 import subprocess
@@ -13,7 +13,6 @@ from regrasp.cli import main
 from regrasp.demonstrations import read_demonstrations
 from regrasp.demonstrations.formats import write_robomimic
 from regrasp.demonstrations.replay import replay
-from regrasp.panel.cases import draw_cases, make_panel, read_panel
 from robomimic_files import GROUPS, INTERFACE, foreign, make_episode
 from small_store import TASK, make_checkpoint
 
@@ -142,32 +141,6 @@ def test_what_is_known_of_the_human_demonstrations(capsys: pytest.CaptureFixture
     assert found["outside_share"] == pytest.approx(0.056, abs=0.001)
     assert found["replay"]["success"]["count"] == 8
     assert found["replay"]["contact_entry"]["count"] >= 24
-
-
-def test_panel_make_draws_what_it_says_and_the_same_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "panels" / "p.json"
-    arguments = ["panel", "make", "--task", TASK.name, "--out", file, "--undisturbed", 2, "--per-kind", 1, "--seed", 4]
-    arguments += ["--counts", "push", 3, "latency", 0]
-    found = ask(capsys, *arguments)
-    first = file.read_bytes()
-    assert ask(capsys, *arguments) == found
-    assert file.read_bytes() == first
-    counts = {"none": 2, **dict.fromkeys(TASK.disturbances, 1), "push": 3, "latency": 0}
-    assert found["by_disturbance"] == {kind: count for kind, count in counts.items() if count}
-    panel = read_panel(file)
-    assert panel == make_panel(TASK, draw_cases(TASK, counts, 4, "panel"))
-    assert panel.digest == found["panel"]
-
-
-@pytest.mark.parametrize(
-    ("counts", "words"), [(("flood", "1"), "'flood', expected a disturbance of"), (("push", "-1"), "push: found -1")]
-)
-def test_panel_make_refuses_counts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], counts: tuple[str, str], words: str
-) -> None:
-    assert main(["panel", "make", "--out", str(tmp_path / "p.json"), "--counts", *counts]) == 2
-    assert words in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_bench_prints_its_ratios(tmp_path: Path) -> None:

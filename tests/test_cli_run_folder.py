@@ -61,7 +61,7 @@ def test_evaluate_prints_what_the_rows_say(run: Path, capsys: pytest.CaptureFixt
 def test_what_was_judged_is_not_simulated_again(
     run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("regrasp.cli.judging.evaluate", None)
+    monkeypatch.setattr("regrasp.cli.sharding.evaluate", None)
     assert main(["evaluate", str(run / "checkpoints/bc"), "--panel", str(run / "panel.json")]) == 0
     shown = capsys.readouterr()
     assert "contact entry" in shown.out

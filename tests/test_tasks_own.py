@@ -107,7 +107,7 @@ def test_a_stored_name_makes_no_file_run(own: Path) -> None:
 
 def test_a_panel_of_an_own_task(own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     panel = tmp_path / "panel.json"
-    make(panel, str(own), undisturbed=2, per_kind=1, json=True)
+    make(panel, str(own), cases=11, json=True)
     assert read_panel(panel).task == "my-turn"
     for task, fits in ((str(own), True), (None, False)):
         capsys.readouterr()

@@ -17,6 +17,11 @@ class InputError(ValueError):
 
     def __init__(self, source: str | Path, place: str, found: str, expected: str, valid: Iterable[str] = ()) -> None:
         where = f"{source}: {place}" if place else str(source)
-        names = ", ".join(valid)
+        # Kept for its way from one process to another, where an exception is made again from its arguments.
+        self._given = (source, place, found, expected, tuple(valid))
+        names = ", ".join(self._given[-1])
         tail = f" (valid names: {names})" if names else ""
         super().__init__(f"{where}: found {found}, expected {expected}{tail}.")
+
+    def __reduce__(self) -> tuple[type["InputError"], tuple[str | Path, str, str, str, tuple[str, ...]]]:
+        return type(self), self._given

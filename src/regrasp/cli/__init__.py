@@ -13,6 +13,7 @@ from tyro.extras import SubcommandApp
 
 from regrasp.cli.audit import audit
 from regrasp.cli.bench import simulation
+from regrasp.cli.bench_evaluation import evaluation
 from regrasp.cli.bench_objects import objects
 from regrasp.cli.compare import compare
 from regrasp.cli.demos import info as demos_info
@@ -22,6 +23,8 @@ from regrasp.cli.evaluate import evaluate
 from regrasp.cli.gate import gate
 from regrasp.cli.panel import info as panel_info
 from regrasp.cli.panel import make
+from regrasp.cli.panel_check import check as panel_check
+from regrasp.cli.panel_plan import plan as panel_plan
 from regrasp.cli.plan import plan
 from regrasp.cli.report import report
 from regrasp.cli.run import run
@@ -48,10 +51,14 @@ GROUPS: dict[str, tuple[str, Commands]] = {
         {"info": demos_info, "show": demos_show, "record": record, "plan": plan},
     ),
     "show": ("Draw what there is: every task and its objects (tasks).", {"tasks": show_tasks}),
-    "panel": ("Look into a panel file (info), or make one (make).", {"info": panel_info, "make": make}),
+    "panel": (
+        "Look into a panel file (info), make one (make), check it (check), or plan how many cases it needs (plan).",
+        {"info": panel_info, "make": make, "check": panel_check, "plan": panel_plan},
+    ),
     "bench": (
-        "Measure how fast this machine simulates (simulation), and what many objects in one batch cost (objects).",
-        {"simulation": simulation, "objects": objects},
+        "Measure how fast this machine simulates (simulation), what judging costs beside the engine (evaluation), and"
+        " what many objects in one batch cost (objects).",
+        {"simulation": simulation, "evaluation": evaluation, "objects": objects},
     ),
 }
 DESCRIPTION = (

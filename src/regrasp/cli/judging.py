@@ -1,6 +1,7 @@
 """Judging a checkpoint on a panel: rows in its run's store are taken from there, others are made and stored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,10 @@ from typing import Any
 from rich.console import Console
 
 from regrasp.cli.output import progress
+from regrasp.cli.sharding import players
 from regrasp.errors import InputError
 from regrasp.judges.judge import never
 from regrasp.panel.cases import Case, Panel
-from regrasp.panel.evaluation import evaluate
 from regrasp.panel.statistics import Facts, summarise, violations
 from regrasp.policies.checkpoint import Manifest, load_checkpoint, require_interface
 from regrasp.policies.policy import Policy
@@ -24,12 +25,21 @@ from regrasp.trial import Trial
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that was read and fits its task as it is now; `run` is the run whose folder it lies in, if any."""
+    """A checkpoint that was read and fits its task as it is now.
+
+    Attributes:
+        policy: what acts.
+        manifest: what the checkpoint says about itself.
+        task: the task as it is now.
+        run: the run whose folder it lies in, if any.
+        given: what `--task` said, with which another process finds the same task.
+    """
 
     policy: Policy
     manifest: Manifest
     task: Task
     run: RunFolder | None
+    given: str | None = None
 
 
 def open_checkpoint(folder: Path, task: Task | str | None = None) -> Checkpoint:
@@ -42,7 +52,7 @@ def open_checkpoint(folder: Path, task: Task | str | None = None) -> Checkpoint:
     policy, manifest = load_checkpoint(folder)
     found = stored_task(manifest.spec.task, task, f"{folder}: task")
     require_interface(manifest, found)
-    return Checkpoint(policy, manifest, found, _run_of(folder))
+    return Checkpoint(policy, manifest, found, _run_of(folder), task if isinstance(task, str) else None)
 
 
 def _run_of(folder: Path) -> RunFolder | None:
@@ -53,7 +63,13 @@ def _run_of(folder: Path) -> RunFolder | None:
 
 
 def judge_checkpoint(
-    checkpoint: Checkpoint, panel: Panel, threads: int, store: Database | None, console: Console, again: bool = False
+    checkpoint: Checkpoint,
+    panel: Panel,
+    threads: int,
+    store: Database | None,
+    console: Console,
+    again: bool = False,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """Judge a checkpoint on a panel; gives the object that `evaluate --json` prints.
 
@@ -64,20 +80,34 @@ def judge_checkpoint(
         store: where known rows are taken from and new ones kept, if anywhere.
         console: where progress is shown.
         again: make every row anew; a row that differs from the stored one is refused.
+        processes: over which the cases are spread, with one engine thread each if there are several.
     """
-    return result(checkpoint, panel, judged_trials(checkpoint, panel, threads, store, console, again))
+    return result(checkpoint, panel, judged_trials(checkpoint, panel, threads, store, console, again, processes))
 
 
 def judged_trials(
-    checkpoint: Checkpoint, panel: Panel, threads: int, store: Database | None, console: Console, again: bool = False
+    checkpoint: Checkpoint,
+    panel: Panel,
+    threads: int,
+    store: Database | None,
+    console: Console,
+    again: bool = False,
+    processes: int = 1,
 ) -> list[Trial]:
     """The checkpoint's row of every case of a panel, in their order; arguments as in `judge_checkpoint`."""
+    rows = known_rows(checkpoint, panel, store, again)
+    missing = [case for case in panel.cases if case.number not in rows]
+    if missing:
+        with playing(checkpoint, panel, threads, store, console, processes, len(missing)) as play:
+            rows |= {row.case: row for row in play(missing)}
+    return [rows[case.number] for case in panel.cases]
+
+
+def known_rows(checkpoint: Checkpoint, panel: Panel, store: Database | None, again: bool = False) -> dict[int, Trial]:
+    """Case → the checkpoint's stored row, of a panel that fits; none if every row is to be made `again`."""
     panel.require(checkpoint.task, f"panel {panel.digest[:12]}")
     digest = checkpoint.manifest.digest
-    rows = {} if again or store is None else {row.case: row for row in store.trials(digest, panel.digest)}
-    missing = [case for case in panel.cases if case.number not in rows]
-    rows |= {row.case: row for row in _play(checkpoint, panel, missing, threads, store, console)}
-    return [rows[case.number] for case in panel.cases]
+    return {} if again or store is None else {row.case: row for row in store.trials(digest, panel.digest)}
 
 
 def facts_of(task: Task) -> Facts:
@@ -94,27 +124,34 @@ def result(checkpoint: Checkpoint, panel: Panel, trials: Sequence[Trial]) -> dic
     return head | own | summarise(trials, facts_of(checkpoint.task))
 
 
-def _play(
+@contextmanager
+def playing(
     checkpoint: Checkpoint,
     panel: Panel,
-    cases: Sequence[Case],
     threads: int,
     store: Database | None,
     console: Console,
-) -> list[Trial]:
-    """The rows of `cases`; each chunk is stored before the next one begins, so that a killed command goes on there."""
-    rows: list[Trial] = []
-    if not cases:
-        return rows
-    with progress("cases", console) as bar:
-        work = bar.add_task(f"judging {checkpoint.manifest.folder.name}", total=len(cases), unit="cases")
+    processes: int,
+    total: int,
+) -> Iterator[Callable[[Sequence[Case]], list[Trial]]]:
+    """Gives what plays cases, of `total` that there may be, and returns their rows; arguments as in `judge_checkpoint`.
+
+    Each chunk of rows is stored as it comes, so that a killed command goes on there.
+    """
+    with players(checkpoint, threads, processes) as play, progress("cases", console) as bar:
+        work = bar.add_task(f"judging {checkpoint.manifest.folder.name}", total=total, unit="cases")
         bar.advance(work, 0)  # a first point in time, so that the first chunk already has a rate
-        for chunk in evaluate(checkpoint.policy, checkpoint.task, cases, threads):
-            if store is not None:
-                _store(store, checkpoint, panel, chunk)
-            rows += chunk
-            bar.advance(work, len(chunk))
-    return rows
+
+        def judged(cases: Sequence[Case]) -> list[Trial]:
+            rows: list[Trial] = []
+            for chunk in play(cases):
+                if store is not None:
+                    _store(store, checkpoint, panel, chunk)
+                rows += chunk
+                bar.advance(work, len(chunk))
+            return rows
+
+        yield judged
 
 
 def _store(store: Database, checkpoint: Checkpoint, panel: Panel, chunk: Sequence[Trial]) -> None:

@@ -1,8 +1,9 @@
 """`regrasp panel`: panel files, looked into and made."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
     from regrasp.panel.cases import Panel
     from regrasp.tasks.task import Task
 
+CASES = 500
+
 
 def make(
     out: Path,
     task: str = "cube-reorient",
-    undisturbed: int = 200,
-    per_kind: int = 60,
+    cases: int | None = None,
+    disturbances: tuple[str, ...] = (),
     counts: dict[str, int] = {},  # noqa: B006 (never changed)
+    objects: Literal["all", "train", "held_out"] = "all",
     seed: int = 0,
     json: bool = False,
 ) -> None:
@@ -29,14 +33,17 @@ def make(
 
     Start states and schedules of disturbances are drawn from the task's ranges and stored; the same arguments give the
     same file. A panel belongs to the judge, scene and action interface of the day: when one changes, make a new one.
+    How many cases it takes to show a difference is what regrasp panel plan says.
 
     Args:
         out: the panel file to write, as panels/adroit-door.json.
         task: name of the task, or its Python file, as my_task.py.
-        undisturbed: number of cases without a disturbance.
-        per_kind: number of cases with each kind of disturbance that the task knows.
-        counts: number of cases with single kinds, in place of --per-kind, as push 160 slip 160. Recovery rates compare
-            losses: give many cases to the kinds that cause them.
+        cases: number of cases, spread evenly over --disturbances; 500 if neither this nor --counts is given.
+        disturbances: kinds of disturbance, none for undisturbed cases, as none push slip; all that the task knows, if
+            left out.
+        counts: in place of --cases, the number of cases of each kind, as none 200 push 60 slip 60. Recovery rates
+            compare losses: give many cases to the kinds that cause them.
+        objects: objects that the cases are about: those that learning sees, those that it never sees, or both in turn.
         seed: of the draws.
         json: print one JSON object instead of a table.
     """
@@ -45,21 +52,50 @@ def make(
     from regrasp.tasks.task import SPLITS
 
     found = find_task(task)
-    for option, count in (("--undisturbed", undisturbed), ("--per-kind", per_kind), ("--seed", seed)):
-        if count < 0:
-            raise InputError(option, "", str(count), "a whole number, at least 0")
-    for kind, count in counts.items():
-        if kind not in found.disturbances:
-            raise InputError("--counts", kind, repr(kind), f"a disturbance of {found.name}", found.disturbances)
-        if count < 0:
-            raise InputError("--counts", kind, str(count), "a whole number, at least 0")
-    drawn = {"none": undisturbed, **dict.fromkeys(found.disturbances, per_kind), **counts}
-    if not sum(drawn.values()):
-        raise InputError("--undisturbed", "", "no case at all", "at least one")
+    if seed < 0:
+        raise InputError("--seed", "", str(seed), "a whole number, at least 0")
+    if objects == "held_out" and not len(found.split("held_out")):
+        raise InputError("--objects", "", objects, f"all or train ({found.name} has no held-out objects)")
+    drawn = _counted(found, counts, cases, disturbances) if counts else _spread(found, cases, disturbances)
     require_writable(out)
-    panel = make_panel(found, draw_cases(found, drawn, seed, "panel", SPLITS))
+    splits = SPLITS if objects == "all" else (objects,)
+    panel = make_panel(found, draw_cases(found, drawn, seed, "panel", splits))
     write_panel(panel, out)
     _emit(out, panel, found, "", json)
+
+
+def _counted(
+    task: "Task", counts: Mapping[str, int], cases: int | None, disturbances: tuple[str, ...]
+) -> dict[str, int]:
+    """The number of cases of each kind, in the task's order, which decides what each draw gives."""
+    for option, given in (("--cases", cases), ("--disturbances", disturbances)):
+        if given:
+            raise InputError(option, "", f"{option} beside --counts", "one of them")
+    _require_kinds(task, "--counts", counts)
+    for kind, count in counts.items():
+        if count < 0:
+            raise InputError("--counts", kind, str(count), "a whole number, at least 0")
+    if not sum(counts.values()):
+        raise InputError("--counts", "", "no case at all", "at least one")
+    return {kind: counts.get(kind, 0) for kind in ("none", *task.disturbances)}
+
+
+def _spread(task: "Task", cases: int | None, disturbances: tuple[str, ...]) -> dict[str, int]:
+    """As many cases of each kind, in the task's order; what is left over goes to the first ones, one each."""
+    number = CASES if cases is None else cases
+    if number < 1:
+        raise InputError("--cases", "", str(number), "a whole number, at least 1")
+    _require_kinds(task, "--disturbances", disturbances)
+    kinds = [kind for kind in ("none", *task.disturbances) if not disturbances or kind in disturbances]
+    each, over = divmod(number, len(kinds))
+    return {kind: each + (place < over) for place, kind in enumerate(kinds)}
+
+
+def _require_kinds(task: "Task", option: str, kinds: Iterable[str]) -> None:
+    known = ("none", *task.disturbances)
+    for kind in kinds:
+        if kind not in known:
+            raise InputError(option, "", repr(kind), f"a disturbance of {task.name}", known)
 
 
 def info(file: Positional[Path], task: str | None = None, json: bool = False) -> None:

@@ -162,6 +162,19 @@ def read_panel(path: Path | str) -> Panel:
         InputError: missing, not JSON, a key missing or unknown, a case that makes no sense, or content that is not what
             was signed.
     """
+    panel, digest = read_unsigned(path)
+    if panel.digest != digest:
+        signed = f"the signed {digest[:12]}; the file was changed"
+        raise InputError(path, "digest", f"content {panel.digest[:12]}", signed)
+    return panel
+
+
+def read_unsigned(path: Path | str) -> tuple[Panel, str]:
+    """A panel file's content as it stands there, and the digest it was signed with, which may be another one's.
+
+    Raises:
+        InputError: as `read_panel`, but for the signature.
+    """
     data = read_json(Path(path), "a panel file")
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError(path, "format", shown(data.get("format") if isinstance(data, dict) else data), FORMAT)
@@ -174,11 +187,7 @@ def read_panel(path: Path | str) -> Panel:
         raise InputError(path, "cases", shown(data["cases"]), "a list of cases")
     cases = tuple(_read_case(path, number, entry) for number, entry in enumerate(data["cases"]))
     names = {name: data[name] for name in ("task", "interface", "judge", "scene")}
-    panel = Panel(**names, horizon=horizon, cases=cases)
-    if panel.digest != data["digest"]:
-        signed = f"the signed {data['digest'][:12]}; the file was changed"
-        raise InputError(path, "digest", f"content {panel.digest[:12]}", signed)
-    return panel
+    return Panel(**names, horizon=horizon, cases=cases), data["digest"]
 
 
 def _read_case(path: Path | str, number: int, entry: Any) -> Case:

@@ -14,8 +14,9 @@ from regrasp.tasks.environment import Environment
 from regrasp.tasks.task import Task
 from regrasp.trial import Trial
 
-WORLDS = 128
-"""Cases simulated side by side."""
+WORLDS = 256
+"""Cases simulated side by side: what a step costs beside the engine is shared by them."""
+_SEEN = ("policy",)
 
 
 def evaluate(actor: Actor, task: Task, cases: Sequence[Case], threads: int = 0) -> Iterator[list[Trial]]:
@@ -53,14 +54,14 @@ def _play(
     objects = np.array([task.scene.objects.index(case.object) for case in cases])
     schedules = [case.disturbance for case in cases]
     environment.reset(np.arange(count), starts, schedules, [case.seed for case in cases], objects)
-    observation = environment.observe()["policy"]
+    observation = environment.observe(_SEEN)["policy"]
     broke = np.full(count, -1)
     reward, recent = np.zeros(count), np.zeros((round(task.interface.rate), count))
     contact: list[NDArray[np.uint8]] = []
     states = [environment.worlds.states()] if keep_states else []
     for t in range(task.horizon):
         live = ~environment.judgement.over.numpy()
-        step = environment.step(actor.act(observation))
+        step = environment.step(actor.act(observation), _SEEN)
         observation = step.observations["policy"]
         reward += step.reward.numpy() * live
         # The latest second, as a ring: worlds that are over write nothing into it any more.

@@ -4,7 +4,7 @@ action (B, A) in [-1, 1] → control map → one engine call → observation gro
 environment never resets a world by itself: whoever steps it sees every last observation and decides what comes next.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,19 +104,29 @@ class Environment:
         self.judgement.reset(index)
         self.slip[index] = 0.0
 
-    def observe(self) -> dict[str, Tensor]:
-        """Group → (B, O) float32 observations of the present state."""
-        seen = {name: group.read(self.readings) for name, group in self.task.observations.items()}
+    def observe(self, groups: Collection[str] | None = None) -> dict[str, Tensor]:
+        """Group → (B, O) float32 observations of the present state; of all groups, or of the named ones."""
+        observations = self.task.observations
+        chosen = observations if groups is None else groups
+        seen = {name: observations[name].read(self.readings) for name in chosen}
+        if "privileged" in seen:
+            seen["privileged"] = torch.cat([seen["privileged"], *self._in_force()], dim=1)
+        read = {name: values.to(torch.float32) for name, values in seen.items()}
+        if "policy" in read:
+            self.disturbances.noisy(read["policy"].numpy(), self._elapsed)
+        return read
+
+    def _in_force(self) -> tuple[Tensor, Tensor]:
+        """The columns of `PHYSICS_FIELDS`: physics and disturbance."""
         variation = self.worlds.variation
         physics = torch.from_numpy(np.concatenate([variation.objects_own, variation.factors], axis=1))
-        active = torch.from_numpy(self.disturbances.active(self._elapsed))
-        seen["privileged"] = torch.cat([seen["privileged"], physics, active], dim=1)
-        groups = {name: values.to(torch.float32) for name, values in seen.items()}
-        self.disturbances.noisy(groups["policy"].numpy(), self._elapsed)
-        return groups
+        return physics, torch.from_numpy(self.disturbances.active(self._elapsed))
 
-    def step(self, action: Tensor) -> Step:
-        """Advance all worlds by one control step with actions (B, A); values outside [-1, 1] are clipped."""
+    def step(self, action: Tensor, groups: Collection[str] | None = None) -> Step:
+        """Advance all worlds by one control step with actions (B, A); values outside [-1, 1] are clipped.
+
+        Gives the observations of all groups, or of the named ones.
+        """
         offset, scale = self.task.control_map
         clipped = action.detach().clamp(-1.0, 1.0).to(torch.float32)
         applied = torch.from_numpy(self.disturbances.delayed(clipped.numpy(), self._elapsed))
@@ -128,7 +138,7 @@ class Environment:
         self._elapsed += 1
         terms = {name: term(self.readings) for name, term in self.task.rewards.items()}
         return Step(
-            observations=self.observe(),
+            observations=self.observe(groups),
             reward=torch.stack(list(terms.values())).sum(0).to(torch.float32),
             terms=terms,
             terminated=self.judgement.over | torch.from_numpy(self.worlds.diverged),
