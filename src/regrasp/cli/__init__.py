@@ -29,6 +29,7 @@ from regrasp.cli.plan import plan
 from regrasp.cli.report import report
 from regrasp.cli.run import run
 from regrasp.cli.show import tasks as show_tasks
+from regrasp.cli.show_trial import trial as show_trial
 from regrasp.cli.tasks import check, list_tasks
 from regrasp.errors import InputError
 
@@ -50,7 +51,10 @@ GROUPS: dict[str, tuple[str, Commands]] = {
         "Look into a demonstration file (info), draw it (show), or make one (record, plan).",
         {"info": demos_info, "show": demos_show, "record": record, "plan": plan},
     ),
-    "show": ("Draw what there is: every task and its objects (tasks).", {"tasks": show_tasks}),
+    "show": (
+        "Draw every task and its objects (tasks), or a case of a panel as a policy plays it (trial).",
+        {"tasks": show_tasks, "trial": show_trial},
+    ),
     "panel": (
         "Look into a panel file (info), make one (make), check it (check), or plan how many cases it needs (plan).",
         {"info": panel_info, "make": make, "check": panel_check, "plan": panel_plan},

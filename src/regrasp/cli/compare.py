@@ -11,9 +11,14 @@ from regrasp.errors import InputError
 
 if TYPE_CHECKING:
     from regrasp.cli.judging import Checkpoint
+    from regrasp.trial import Trial
 
 SHOWN = 40
 """Case numbers printed before the rest is counted."""
+LISTED = 10
+"""Broken cases described before the rest is only named."""
+REGRESSED = 1
+"""Exit code of `--strict` when something regressed."""
 
 
 def compare(
@@ -22,12 +27,14 @@ def compare(
     panel: Path | None = None,
     objects: Literal["all", "train", "held_out"] = "all",
     task: str | None = None,
+    strict: bool = False,
     json: bool = False,
 ) -> None:
     """Compare two checkpoints on one panel: what improved, what regressed, what is undecided.
 
     Both must have been judged on the panel (by regrasp evaluate, or by the run itself). The test is McNemar's exact
-    one, on the cases in which the two differ; per disturbance its p is corrected for the number of kinds (Holm).
+    one, on the cases in which the two differ. Besides all cases together, it is made for those of each disturbance,
+    of each object, and of each third of a disturbance's magnitudes; these p are corrected for their number (Holm).
 
     Args:
         a: folder of the checkpoint to compare with, as runs/door/checkpoints/bc.
@@ -35,6 +42,7 @@ def compare(
         panel: panel file, if both were judged on several; without it, one that both have in common.
         objects: compare the cases with all objects, with those that learning saw, or with those that it never saw.
         task: the task, if it is not built in: its Python file, as my_task.py.
+        strict: end with exit code 1 if B regressed, on all cases or in any of the groups.
         json: print one JSON object instead of tables.
     """
     from regrasp.cli.judging import facts_of, open_checkpoint, stored_trials
@@ -53,7 +61,39 @@ def compare(
         if missing:
             raise _unjudged(one, f"{len(missing)} cases of panel {digest[:12]} not judged yet", panel)
     found = compare_trials(*rows, first.task.judge.primary, digest, digest, facts=facts, objects=objects).to_json()
-    emit(found, json, *_shown(str(a), str(b), found))
+    found["broken_cases"] = _described(rows[1], found["broken"], facts.horizon)
+    file = panel or _panel_of(first)
+    watch = f"regrasp show trial {b} --panel {file} --against {a} --out trial.png --case"
+    emit(found, json, *_shown(str(a), str(b), found), *_watch(found["broken_cases"], watch))
+    if strict and found["regressed"]:
+        raise SystemExit(REGRESSED)
+
+
+def _described(trials: "list[Trial]", broken: list[int], horizon: int | None) -> list[dict[str, Any]]:
+    """The cases that only A could do, and how B's trials of them ended."""
+    from regrasp.report.wording import ending
+
+    rows = {trial.case: trial for trial in trials}
+    names = ("case", "object", "disturbance", "magnitude")
+    return [
+        {name: getattr(rows[case], name) for name in names} | {"ended": ending(rows[case], horizon)} for case in broken
+    ]
+
+
+def _watch(cases: list[dict[str, Any]], command: str) -> list[str | Table]:
+    """The first broken cases, and how to see one."""
+    from regrasp.report.wording import kind, number
+
+    if not cases:
+        return []
+    rows = [
+        [str(one["case"]), one["object"], kind(one["disturbance"]), number(one["magnitude"]), one["ended"]]
+        for one in cases[:LISTED]
+    ]
+    more = f" (the first {LISTED} of {len(cases)})" if len(cases) > LISTED else ""
+    title = f"What B broke{more}"
+    columns = ["case", "object", "disturbance", "magnitude", "B's trial"]
+    return [table(title, columns, rows), f"To watch one: {command} {cases[0]['case']}"]
 
 
 def _common_panel(first: "Checkpoint", second: "Checkpoint", file: Path | None) -> str:
@@ -104,7 +144,27 @@ def _shown(a: str, b: str, found: dict[str, Any]) -> list[str | Table]:
     lists = [_cases("that only A could do", found["broken"]), _cases("that only B can do", found["gained"])]
     recovery = [recovered(found["recovery"], "B", "A")] if found["recovery"] else []
     splits = [_split_table(found)] if found["by_split"] else []
-    return [verdict, *recovery, *splits, _strata_table(found), helped, *lists]
+    return [verdict, *recovery, *splits, _strata_table(found), helped, *_finer(found), *lists]
+
+
+def _finer(found: dict[str, Any]) -> list[str | Table]:
+    """The objects and magnitudes for which there is a verdict, and how many have none."""
+    from regrasp.report.wording import outcome
+
+    shown: list[str | Table] = []
+    for key, name in (("by_object", "object"), ("by_magnitude", "magnitude")):
+        strata = found[key]
+        decided = {group: one for group, one in strata.items() if one["verdict"] != "undecided"}
+        rows: list[list[str]] = []
+        for group, one in decided.items():
+            rows += _stratum_rows(f"{group}\n{one['n']} cases", one, one["p_corrected"])
+        if rows:
+            shown.append(table(f"By {name}, where decided", _columns(name, outcome(found["primary"]), found), rows))
+        if strata:
+            shown.append(
+                f"Groups by {name}: {len(decided)} decided, {len(strata) - len(decided)} undecided (--json has all)."
+            )
+    return [*shown, f"The p values of the groups are corrected for {found['tests']} tests (Holm)."]
 
 
 def _rate(data: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from regrasp.errors import InputError
 from regrasp.panel.change import Part, RecoveryChange, Side, Stratum, Verdict
+from regrasp.panel.groups import grouped
 from regrasp.panel.paired import (
     Difference,
     holm,
@@ -21,7 +22,6 @@ from regrasp.panel.statistics import (
     OUTCOMES,
     UNKNOWN,
     Facts,
-    by_disturbance,
     fisher_exact,
     loss_and_recovery,
     rate_of,
@@ -43,7 +43,9 @@ class Comparison:
         objects: whose cases these are, `all`, `train` or `held_out`.
         whole: all of these cases.
         undisturbed: the cases without a disturbance (the same record as in `strata`), None if there are none.
-        strata: kind of disturbance → its cases, corrected for their number.
+        strata: kind of disturbance → its cases.
+        by_object: object → its cases; empty where there is only one.
+        by_magnitude: third of a kind's magnitudes → its cases. These three are corrected for the number of them all.
         broken: numbers of the cases that A could do and B cannot.
         gained: numbers of the cases that B newly can.
         by_split: `train` and `held_out` → the cases with these objects; empty where the task has no held-out ones, and
@@ -56,6 +58,8 @@ class Comparison:
     whole: Part
     undisturbed: Stratum | None
     strata: dict[str, Stratum]
+    by_object: dict[str, Stratum]
+    by_magnitude: dict[str, Stratum]
     broken: tuple[int, ...]
     gained: tuple[int, ...]
     by_split: dict[str, Part]
@@ -76,6 +80,17 @@ class Comparison:
         return self.whole.recovery
 
     @property
+    def regressed(self) -> tuple[str, ...]:
+        """`all` and the strata in which B is shown to be worse: what `--strict` fails on."""
+        every = {"all": self.overall, **self.strata, **self.by_object, **self.by_magnitude}
+        return tuple(name for name, stratum in every.items() if stratum.verdict == "regressed")
+
+    @property
+    def tests(self) -> int:
+        """The number of strata for which their p values are corrected."""
+        return len(self.strata) + len(self.by_object) + len(self.by_magnitude)
+
+    @property
     def did_not_help(self) -> tuple[str, ...]:
         """The kinds of disturbance under which B is not shown to be better."""
         return tuple(kind for kind, stratum in self.strata.items() if stratum.verdict != "improved")
@@ -89,6 +104,10 @@ class Comparison:
             **self.whole.to_json(),
             "undisturbed": self.undisturbed and self.undisturbed.to_json(),
             "strata": {kind: stratum.to_json() for kind, stratum in self.strata.items()},
+            "by_object": {name: stratum.to_json() for name, stratum in self.by_object.items()},
+            "by_magnitude": {name: stratum.to_json() for name, stratum in self.by_magnitude.items()},
+            "tests": self.tests,
+            "regressed": list(self.regressed),
             "did_not_help": list(self.did_not_help),
             "broken": list(self.broken),
             "gained": list(self.gained),
@@ -129,18 +148,17 @@ def compare(
     elif facts.held_out:
         own = {name: [pair for pair in pairs if facts.split_of(pair[0]) == name] for name in ("train", "held_out")}
         splits = {name: chosen for name, chosen in own.items() if chosen}
-    kinds = {
-        kind: [pair for pair in pairs if pair[0].disturbance == kind] for kind in by_disturbance(a for a, _ in pairs)
-    }
-    strata = _strata(kinds, primary, seed, facts)
+    kinds, objects_own, sizes = _strata(grouped(pairs, facts), primary, seed, facts)
     done = OUTCOMES[primary]
     return Comparison(
         panel=panel_a,
         primary=primary,
         objects=objects,
         whole=_part(pairs, primary, seed, facts),
-        undisturbed=strata.get("none"),
-        strata=strata,
+        undisturbed=kinds.get("none"),
+        strata=kinds,
+        by_object=objects_own,
+        by_magnitude=sizes,
         broken=tuple(a.case for a, b in pairs if done(a) and not done(b)),
         gained=tuple(a.case for a, b in pairs if done(b) and not done(a)),
         by_split={name: _part(chosen, primary, seed, facts) for name, chosen in splits.items()},
@@ -219,13 +237,19 @@ def _verdict(difference: Difference, p: float) -> Verdict:
     return "improved" if difference.difference > 0 else "regressed"
 
 
-def _strata(kinds: Mapping[str, Pairs], primary: str, seed: int, facts: Facts) -> dict[str, Stratum]:
+def _strata(
+    groupings: Mapping[str, Mapping[str, Pairs]], primary: str, seed: int, facts: Facts
+) -> list[dict[str, Stratum]]:
+    """The strata of each grouping, in its order, their p values corrected for all strata of all groupings."""
     done = OUTCOMES[primary]
-    p_values = [mcnemar_exact([done(a) for a, _ in pairs], [done(b) for _, b in pairs]).p for pairs in kinds.values()]
-    return {
-        kind: _stratum(pairs, primary, numpy_stream(seed, "comparison", "kind", kind), facts, p)
-        for (kind, pairs), p in zip(kinds.items(), holm(p_values), strict=True)
-    }
+    every = {(grouping, name): pairs for grouping, own in groupings.items() for name, pairs in own.items()}
+    p_values = [mcnemar_exact([done(a) for a, _ in pairs], [done(b) for _, b in pairs]).p for pairs in every.values()]
+    found: dict[str, dict[str, Stratum]] = {grouping: {} for grouping in groupings}
+    for ((grouping, name), pairs), p in zip(every.items(), holm(p_values), strict=True):
+        # "kind" is what the stream of a disturbance has always been called.
+        stream = numpy_stream(seed, "comparison", "kind" if grouping == "disturbance" else grouping, name)
+        found[grouping][name] = _stratum(pairs, primary, stream, facts, p)
+    return list(found.values())
 
 
 def _stratum(

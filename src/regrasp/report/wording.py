@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from regrasp.panel.statistics import Rate
+from regrasp.trial import Trial
 
 _OUTCOMES = {
     "success": "success at any time",
@@ -122,3 +123,16 @@ def number(value: float) -> str:
 def listed(items: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def ending(trial: Trial, horizon: int | None) -> str:
+    """How a trial that did not succeed ended, in a few words; `horizon` in control steps, if its task knows drops."""
+    if trial.failure:
+        return trial.failure
+    if not trial.entered:
+        return "never in stable contact"
+    if horizon is not None and trial.steps < horizon:
+        return f"dropped at step {trial.steps - 1}"
+    if trial.lost and not trial.recovered:
+        return f"lost at step {trial.lost_at}, not recovered"
+    return "reached the goal and did not stay" if trial.success else "never reached the goal"
