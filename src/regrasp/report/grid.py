@@ -70,7 +70,10 @@ def _cell(outcomes: Mapping[str, Sequence[bool]]) -> Html:
     return tag(
         "span",
         head,
-        *(tag("small", f"{name} {_count(rate)}" if change is not None else _count(rate)) for name, rate in rates.items()),
+        *(
+            tag("small", f"{name} {_count(rate)}" if change is not None else _count(rate))
+            for name, rate in rates.items()
+        ),
         *([tag("small", "few cases")] if few else []),
         class_=f"heat{' worse' if value < 0 else ''}{' few' if few else ''}",
         style=f"--share:{round(_STRONGEST * min(abs(value), 1))}%",
@@ -79,5 +82,3 @@ def _cell(outcomes: Mapping[str, Sequence[bool]]) -> Html:
 
 def _count(rate: Rate) -> str:
     return f"{rate.count}/{rate.n}"
-
-

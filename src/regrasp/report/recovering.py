@@ -60,7 +60,12 @@ def _median(curve: RecoveryCurve) -> str:
 def _numbers(curves: Mapping[str, RecoveryCurve], window: float) -> Html:
     marks = [window / 4, window / 2, window]
     lines = [
-        [name, counted(rate_from_counts(curve.recoveries, curve.losses)), _median(curve), *(_at(curve, m) for m in marks)]
+        [
+            name,
+            counted(rate_from_counts(curve.recoveries, curve.losses)),
+            _median(curve),
+            *(_at(curve, m) for m in marks),
+        ]
         for name, curve in curves.items()
     ]
     head = ["policy", "recovered", "median", *(f"by {mark:.2f} s" for mark in marks)]

@@ -2,7 +2,7 @@
 
 STYLE = """
 :root{color-scheme:light dark;--paper:#fbfbf9;--card:#fff;--ink:#1b1f24;--muted:#5b6470;--line:#dcdfe3;
---before:#b8620b;--after:#0b7285;--good:#1a7f4b;--good-soft:#e3f4ea;--bad:#c0271f;--bad-soft:#fdeae8;--open:#5b6470;
+--before:#b8620b;--after:#0b7285;--good:#177644;--good-soft:#e3f4ea;--bad:#c0271f;--bad-soft:#fdeae8;--open:#5b6470;
   --open-soft:#eceef1}
 @media (prefers-color-scheme:dark){:root{--paper:#14171a;--card:#1c2024;--ink:#e8eaed;--muted:#9aa4af;--line:#343a41;
 --before:#f0a04b;--after:#4cc3d6;--good:#5fce93;--good-soft:#17301f;--bad:#ff7b72;--bad-soft:#3a1a18;--open:#aab4bf;
@@ -98,7 +98,7 @@ th[aria-sort=descending] button::after{content:"\\2193";opacity:1}
 .sides{display:grid;grid-template-columns:minmax(0,1fr);gap:14px}
 @media (min-width:900px){.sides:has(figure+figure){grid-template-columns:repeat(2,minmax(0,1fr))}}
 @media print{:root{color-scheme:light;--paper:#fbfbf9;--card:#fff;--ink:#1b1f24;--muted:#5b6470;--line:#dcdfe3;
---before:#b8620b;--after:#0b7285;--good:#1a7f4b;--good-soft:#e3f4ea;--bad:#c0271f;--bad-soft:#fdeae8;--open:#5b6470;
+--before:#b8620b;--after:#0b7285;--good:#177644;--good-soft:#e3f4ea;--bad:#c0271f;--bad-soft:#fdeae8;--open:#5b6470;
   --open-soft:#eceef1}
 body{font-size:12px}section{border:0;padding:0}figure,tr,h2,h3{break-inside:avoid}h2,h3{break-after:avoid}
 nav,.skip{display:none}.scroll{overflow:visible}th,td{white-space:normal}th button::after{content:""}
