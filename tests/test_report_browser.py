@@ -11,11 +11,15 @@ import pytest
 
 import report_example as example
 from regrasp.report.compared import ComparisonRecord, comparison_page
-from regrasp.report.page import render_page
+from regrasp.report.markup import section, table
+from regrasp.report.page import render_page, whole_page
 from regrasp.report.panelled import CaseRow, PanelRecord, panel_page
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
-selenium = pytest.importorskip("selenium", reason="selenium (extra dev) is not installed")
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium (extra dev) is not installed")
+By = pytest.importorskip("selenium.webdriver.common.by").By
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+Service = pytest.importorskip("selenium.webdriver.chrome.service").Service
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no Chromium with chromedriver on this machine")
 
 FLAGS = (
@@ -45,7 +49,9 @@ return low;
 
 def comparison() -> str:
     base = example.finished()
-    assert base.cloned and base.tuned and base.comparison
+    assert base.cloned
+    assert base.tuned
+    assert base.comparison
     strips = [replace(base.strips[0], policy=name) for name in "AB"]
     trials = {"A": base.cloned.trials, "B": base.tuned.trials}
     names = ("runs/a-long-name-of-a-run/checkpoints/bc", "runs/a-long-name-of-a-run/checkpoints/rl")
@@ -72,8 +78,6 @@ PAGES: dict[str, Callable[[], str]] = {
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM or ""
@@ -127,8 +131,6 @@ def test_text_can_be_read_in_light_and_dark(browser: Any, page: Path, scheme: st
 
 
 def test_tables_sort_by_keyboard(browser: Any, page: Path) -> None:
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
 
     opened(browser, page)
     button = browser.find_element(By.CSS_SELECTOR, "thead th:nth-child(2) button")
@@ -145,8 +147,6 @@ def test_tables_sort_by_keyboard(browser: Any, page: Path) -> None:
 
 
 def test_numbers_sort_as_numbers(browser: Any, tmp_path: Path) -> None:
-    from regrasp.report.markup import section, table
-    from regrasp.report.page import whole_page
 
     rows = [["b", "+5"], ["a", "\N{MINUS SIGN}12.5"], ["c", "–"], ["d", "100 %"], ["e", "< 0.001"]]
     path = tmp_path / "page.html"
@@ -158,8 +158,6 @@ def test_numbers_sort_as_numbers(browser: Any, tmp_path: Path) -> None:
 
 
 def test_a_reader_without_a_mouse_finds_the_way(browser: Any, page: Path) -> None:
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
 
     opened(browser, page)
     browser.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
