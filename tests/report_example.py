@@ -139,6 +139,7 @@ def finished() -> RunRecord:
         definitions={"success": "the door's hinge reached 1.35 rad on at least one control step"},
         units=UNITS,
         style_distance=0.31,
+        recovery_window=100,
         strips=(
             Strip(
                 "Recovered: push, case 231",

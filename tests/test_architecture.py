@@ -31,7 +31,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "panel": ({"simulation", "tasks", "judges", "contact"}, {"scipy"}),
     "store": (set(), {"tensorboard"}),
     "deploy": ({"policies", "panel.cases"}, {"onnx", "onnxruntime"}),
-    "report": ({"store", "panel.statistics"}, {"matplotlib"}),
+    "report": ({"store", "panel.statistics", "panel.survival"}, {"matplotlib"}),
     "curriculum": ({"tasks", "demonstrations", "imitation", "reinforcement", "panel", "policies"}, set()),
 }
 ROOMS["cli"] = (set(ROOMS), {"tyro", "rich"})

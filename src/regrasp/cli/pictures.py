@@ -1,6 +1,6 @@
-"""Two trials worth looking at, one recovered and one failed, played again and drawn."""
+"""Trials worth looking at, recovered, failed and newly broken ones, played again under both policies and drawn."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,28 +22,49 @@ MARGIN = 15
 """Control steps shown before the disturbance and after the recovery."""
 
 
-def draw_strips(actor: Actor, task: Task, panel: Panel, trials: Sequence[Trial]) -> tuple[Strip, ...]:
-    """Pictures of one recovered and one failed trial, as far as `trials` has them.
+def draw_strips(
+    actors: Mapping[str, Actor], task: Task, panel: Panel, judged: Mapping[str, Sequence[Trial]]
+) -> tuple[Strip, ...]:
+    """Pictures of a recovered, a failed and a newly broken trial of the last policy, and of the same case under each.
+
+    Args:
+        actors: one or two policies by the name that the page gives them; what is shown is chosen for the last.
+        task: theirs.
+        panel: on which they were judged.
+        judged: name of a policy → its trials; what the panel has no such trial for is left out.
 
     Raises:
         InputError: this machine cannot draw.
     """
     done = OUTCOMES[task.judge.primary]
+    rows = {name: {trial.case: trial for trial in trials} for name, trials in judged.items()}
+    first, *_ = rows.values()
+    *_, last = rows.values()
+    able = {case for case, trial in first.items() if done(trial)}
     chosen = {
-        "Recovered": _pick(trials, lambda t: t.recovered and done(t)),
-        "Failed": _pick(trials, lambda t: not done(t) and not t.failure),
+        "Recovered": _pick(last.values(), lambda t: t.recovered and done(t)),
+        "Failed": _pick(last.values(), lambda t: not done(t) and not t.failure and t.case not in able),
+        "Newly broken": _pick(last.values(), lambda t: not done(t) and not t.failure and t.case in able),
     }
-    return tuple(_strip(title, trial, actor, task, panel) for title, trial in chosen.items() if trial)
+    return tuple(
+        _strip(
+            f"{title}: {kind(trial.disturbance)}, case {trial.case}", name, own[trial.case], actors[name], task, panel
+        )
+        for title, trial in chosen.items()
+        if trial
+        for name, own in rows.items()
+        if trial.case in own
+    )
 
 
-def _pick(trials: Sequence[Trial], wanted: Callable[[Trial], bool]) -> Trial | None:
+def _pick(trials: Iterable[Trial], wanted: Callable[[Trial], bool]) -> Trial | None:
     """The first of the most visible kind; one that lost what it held rather than one that never held it."""
     found = [trial for trial in trials if wanted(trial)]
     order = {name: place for place, name in enumerate(VISIBLE)}
     return min(found, key=lambda t: (not t.lost, order.get(t.disturbance, len(order)), t.case), default=None)
 
 
-def _strip(title: str, trial: Trial, actor: Actor, task: Task, panel: Panel) -> Strip:
+def _strip(title: str, policy: str, trial: Trial, actor: Actor, task: Task, panel: Panel) -> Strip:
     case = panel.cases[trial.case]
     _, states = record(actor, task, case)
     first, last = _window(trial, task)
@@ -51,7 +72,7 @@ def _strip(title: str, trial: Trial, actor: Actor, task: Task, panel: Panel) -> 
     pixels = render_states(task.scene.model_of(case.object), states[steps], task.camera)
     period = task.scene.control_period
     frames = [(float(step * period), picture) for step, picture in zip(steps, pixels, strict=True)]
-    return Strip(f"{title}: {kind(trial.disturbance)}, case {trial.case}", _caption(trial, task, period), frames)
+    return Strip(title, _caption(trial, task, period), frames, policy)
 
 
 def _window(trial: Trial, task: Task) -> tuple[int, int]:

@@ -17,20 +17,47 @@ if TYPE_CHECKING:
     from regrasp.tasks.task import Task
 
 
-def report(run: Positional[Path], out: Path | None = None, task: str | None = None, json: bool = False) -> None:
-    """Write a run as one self-contained HTML page, readable on a phone and without a network.
+def report(
+    run: Positional[Path | None] = None,
+    other: Positional[Path | None] = None,
+    panel: Path | None = None,
+    out: Path | None = None,
+    task: str | None = None,
+    json: bool = False,
+) -> None:
+    """Write a run, a comparison or a panel as one self-contained HTML page, readable on a phone and without a network.
 
-    The page says first what the run showed and whether its demonstrations pay, which takes the same fine-tuning without
-    them (regrasp run CURRICULUM --out RUN --without-demos). Then it has contact entry and recovery before and
-    after, on training and on held-out objects, success under every disturbance, learning curves, contact over time,
-    pictures of a recovered and of a failed trial, and how to make the run again.
+    A run's page says first what the run showed and whether its demonstrations pay, which takes the same fine-tuning
+    without them (regrasp run CURRICULUM --out RUN --without-demos). Then it has contact entry and recovery before and
+    after, success by disturbance and object, times to recover, learning curves, contact over time, pictures of
+    recovered, failed and newly broken trials, and how to make the run again. Two checkpoints (regrasp report A B) give
+    a page that compares them on a panel both were judged on; --panel FILE alone gives a page about the panel's cases.
 
     Args:
-        run: the run folder, as runs/door.
-        out: the page to write; without it, report.html in the run folder.
+        run: the run folder, as runs/door; or a checkpoint to compare with, as runs/door/checkpoints/bc.
+        other: the checkpoint in question, as runs/door/checkpoints/rl.
+        panel: panel file: what the page is about, or with two checkpoints the panel to compare them on.
+        out: the page to write; without it, report.html in the run folder, comparison.html in the second checkpoint's
+            run, or the panel file's name with .html.
         task: the task, if it is not built in: its Python file, as my_task.py.
         json: print one JSON object instead of a sentence.
     """
+    if run is not None and other is not None:
+        from regrasp.cli.report_comparison import report_comparison
+
+        report_comparison(run, other, panel, out, task, json)
+    elif run is not None and panel is None:
+        _report_run(run, out, task, json)
+    elif run is None and panel is not None:
+        from regrasp.cli.report_panel import report_panel
+
+        report_panel(panel, out, task, json)
+    else:
+        found = "a run folder and --panel" if panel else "nothing to report"
+        raise InputError("report", "", found, "one of: RUN, two checkpoints A B, --panel FILE")
+
+
+def _report_run(run: Path, out: Path | None, task: str | None, json: bool) -> None:
     from regrasp.panel.cases import read_panel
     from regrasp.report.page import write_page
     from regrasp.report.verdict import verdict
@@ -88,9 +115,10 @@ def _record(
         definitions=_definitions(task),
         units=UNITS,
         style_distance=_style_distance(cloned, tuned),
-        strips=_strips(folder, task, panel, "rl" if tuned else "bc", tuned or cloned),
+        strips=_strips(folder, task, panel, {"cloned": cloned, "fine-tuned": tuned}),
         facts=facts_of(task),
         demonstrated=bool(resolved["demonstrations"]),
+        recovery_window=task.judge.recovery_window,
         alone=_alone(RunFolder(folder.path / WITHOUT_DEMOS), resolved, tuned, task, panel),
     )
 
@@ -190,15 +218,18 @@ def _style_distance(cloned: "Judged | None", tuned: "Judged | None") -> float | 
 
 
 def _strips(
-    folder: "RunFolder", task: "Task", panel: "Panel", name: str, judged: "Judged | None"
+    folder: "RunFolder", task: "Task", panel: "Panel", judged: "dict[str, Judged | None]"
 ) -> "tuple[Strip, ...]":
     from regrasp.cli.judging import open_checkpoint
     from regrasp.cli.pictures import draw_strips
 
-    if judged is None:
+    rows = {name: one.trials for name, one in judged.items() if one is not None}
+    if not rows:
         return ()
+    places = {"cloned": "bc", "fine-tuned": "rl"}
     try:
-        return draw_strips(open_checkpoint(folder.checkpoint(name), task).policy, task, panel, judged.trials)
+        actors = {name: open_checkpoint(folder.checkpoint(places[name]), task).policy for name in rows}
+        return draw_strips(actors, task, panel, rows)
     except InputError as error:
         note(f"The page has no pictures: {error}")
         return ()

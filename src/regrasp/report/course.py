@@ -1,6 +1,7 @@
 """The second half of the page: how learning went, what the hand touches, and what it looks like."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from regrasp.report.drawing import to_jpeg
 from regrasp.report.figures import (
@@ -105,11 +106,19 @@ def _swatch(color: str) -> Html:
 
 
 def pictures_section(record: RunRecord) -> Html:
-    """The strips of pictures."""
-    title = "A recovery and a failure, seen"
+    """The strips of pictures, those of one case side by side."""
+    title = "Trials, seen"
     if not record.strips:
         return section("pictures", title, tag("p", "No trial of this run has been drawn."))
-    return section("pictures", title, *map(_strip, record.strips))
+    return section("pictures", title, *clips(record.strips))
+
+
+def clips(strips: Sequence[Strip]) -> list[Html]:
+    """Each title once, and below it its strips side by side."""
+    return [
+        tag("div", tag("h3", title), tag("div", *map(_strip, own), class_="sides"))
+        for title, own in groupby(strips, lambda strip: strip.title)
+    ]
 
 
 def _strip(strip: Strip) -> Html:
@@ -121,6 +130,7 @@ def _strip(strip: Strip) -> Html:
         )
         for seconds, pixels in strip.frames
     ]
-    alt = f"{strip.title}. {strip.caption}"
+    told = f"{strip.policy.capitalize()}: {strip.caption}" if strip.policy else strip.caption
+    alt = f"{strip.title}. {told}"
     pictures = tag("ol", *frames, class_="strip", role="img", aria_label=alt)
-    return tag("figure", tag("h3", strip.title), pictures, tag("figcaption", strip.caption), class_="wide")
+    return tag("figure", pictures, tag("figcaption", told), class_="wide")

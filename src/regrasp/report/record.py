@@ -48,11 +48,13 @@ class Strip:
         title: what is seen, as `Recovered: push, case 131`.
         caption: one sentence.
         frames: (time [s], (H, W, 3) uint8 RGB) in order.
+        policy: whose trial it is; strips of one title after one another stand side by side.
     """
 
     title: str
     caption: str
     frames: Sequence[tuple[float, NDArray[np.uint8]]]
+    policy: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,11 @@ class RunRecord:
         definitions: outcome → what the task's judge means by it.
         units: kind of disturbance → unit of its magnitude.
         style_distance: Jensen–Shannon distance of the two policies' contact styles.
-        strips: pictures of one recovered and one failed trial.
+        strips: pictures of a recovered, a failed and a newly broken trial, of both policies.
         facts: of the task: held-out objects, drops, envelopes.
         demonstrated: the run has demonstrations at all.
         alone: the same fine-tuning without them, if it was run.
+        recovery_window: of the judge [control steps].
     """
 
     run: str
@@ -129,6 +132,7 @@ class RunRecord:
     facts: Facts = UNKNOWN
     demonstrated: bool = True
     alone: Alone | None = None
+    recovery_window: int | None = None
 
     @property
     def judged(self) -> dict[str, Judged]:

@@ -2,7 +2,7 @@
 
 STYLE = """
 :root{color-scheme:light dark;--paper:#fbfbf9;--card:#fff;--ink:#1b1f24;--muted:#5b6470;--line:#dcdfe3;
---before:#b8620b;--after:#0b7285;--good:#1a7f4b;--good-soft:#e3f4ea;--bad:#c0271f;--bad-soft:#fdeae8;--open:#5b6470;
+--before:#b8620b;--after:#0b7285;--good:#177644;--good-soft:#e3f4ea;--bad:#c0271f;--bad-soft:#fdeae8;--open:#5b6470;
   --open-soft:#eceef1}
 @media (prefers-color-scheme:dark){:root{--paper:#14171a;--card:#1c2024;--ink:#e8eaed;--muted:#9aa4af;--line:#343a41;
 --before:#f0a04b;--after:#4cc3d6;--good:#5fce93;--good-soft:#17301f;--bad:#ff7b72;--bad-soft:#3a1a18;--open:#aab4bf;
@@ -82,5 +82,25 @@ code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 details{margin:12px 0}
 summary{cursor:pointer;font-weight:600;padding:4px 0}
 footer{color:var(--muted);font-size:.85rem;padding-bottom:32px}
-@media print{section{break-inside:avoid-page;border:0;padding:0}nav{display:none}}
+.skip{position:absolute;left:-999px;background:var(--card);padding:8px 12px;z-index:1}
+.skip:focus{left:8px;top:8px}
+main:focus{outline:0}
+a:focus-visible,summary:focus-visible,button:focus-visible{outline:2px solid var(--after);outline-offset:2px}
+th button{font:inherit;color:inherit;background:none;border:0;padding:2px 0;cursor:pointer;text-align:left}
+th button::after{content:"\\2195";opacity:.55;margin-left:.3em}
+th[aria-sort=ascending] button::after{content:"\\2191";opacity:1}
+th[aria-sort=descending] button::after{content:"\\2193";opacity:1}
+.heat{display:block;border-radius:6px;padding:4px 8px;font-weight:600;print-color-adjust:exact;
+  background:color-mix(in srgb,var(--good) var(--share),var(--card))}
+.heat.worse{background:color-mix(in srgb,var(--bad) var(--share),var(--card))}
+.heat small{color:var(--ink)}
+.heat.few{outline:1px dashed var(--muted);outline-offset:-1px;font-weight:400}
+.sides{display:grid;grid-template-columns:minmax(0,1fr);gap:14px}
+@media (min-width:900px){.sides:has(figure+figure){grid-template-columns:repeat(2,minmax(0,1fr))}}
+@media print{:root{color-scheme:light;--paper:#fbfbf9;--card:#fff;--ink:#1b1f24;--muted:#5b6470;--line:#dcdfe3;
+--before:#b8620b;--after:#0b7285;--good:#177644;--good-soft:#e3f4ea;--bad:#c0271f;--bad-soft:#fdeae8;--open:#5b6470;
+  --open-soft:#eceef1}
+body{font-size:12px}section{border:0;padding:0}figure,tr,h2,h3{break-inside:avoid}h2,h3{break-after:avoid}
+nav,.skip{display:none}.scroll{overflow:visible}th,td{white-space:normal}th button::after{content:""}
+details::details-content{content-visibility:visible;display:block}}
 """
