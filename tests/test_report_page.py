@@ -10,6 +10,7 @@ import pytest
 
 import report_example as example
 from regrasp.errors import InputError
+from regrasp.report.grid import family
 from regrasp.report.page import render_page, write_page
 from regrasp.report.record import Judged, RunRecord
 
@@ -191,3 +192,8 @@ def test_the_page_says_which_disturbances_are_new_and_that_states_were_reset() -
     )
     assert "trained under no disturbance" in none
     assert "recorded states" not in none
+
+
+def test_objects_of_one_family_share_a_row() -> None:
+    names = ("prism_10_2", "cylinder_8", "hull_of_l", "disc", "round_block_2")
+    assert [family(name) for name in names] == ["prism", "cylinder", "hull_of_l", "disc", "round_block"]

@@ -1,9 +1,11 @@
 """Object × disturbance at a glance: a table with coloured cells and the counts in them."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from regrasp.panel.statistics import OUTCOMES, Rate, rate_of
-from regrasp.report.markup import Html, section, table, tag
+from regrasp.report.markup import Html, details, section, table, tag
 from regrasp.report.wording import kind, outcome, percent, points
 from regrasp.trial import Trial
 
@@ -28,14 +30,28 @@ def grid_section(policies: Policies, primary: str) -> Html:
         else f"Each cell has the share of {outcome(primary)} and its count; the more, the greener."
     )
     note = f"{said} A dashed cell has fewer than {FEW} cases: read nothing into it."
-    return section("grid", title, tag("p", note), grid_table(policies, primary))
+    families = {name: [replace(trial, object=family(trial.object)) for trial in own] for name, own in policies.items()}
+    if _objects(families) == _objects(policies):
+        return section("grid", title, tag("p", note), grid_table(policies, primary))
+    single = details("The same for every object", grid_table(policies, primary))
+    return section("grid", title, tag("p", note), grid_table(families, primary, "family of objects"), single)
 
 
-def grid_table(policies: Policies, primary: str) -> Html:
+def family(name: str) -> str:
+    """`prism_10_2` → `prism`: objects of one family differ by the numbers behind its name."""
+    return re.sub(r"(_\d+)+$", "", name)
+
+
+def _objects(policies: Policies) -> set[str]:
+    return {trial.object for trials in policies.values() for trial in trials}
+
+
+def grid_table(policies: Policies, primary: str, what: str = "object") -> Html:
     """One row per object, one column per kind of disturbance, the totals last."""
-    rows = [trial for trials in policies.values() for trial in trials]
-    objects = sorted({trial.object for trial in rows})
-    kinds = sorted({trial.disturbance for trial in rows}, key=lambda name: (name != "none", name))
+    objects = sorted(_objects(policies))
+    kinds = sorted(
+        {trial.disturbance for own in policies.values() for trial in own}, key=lambda name: (name != "none", name)
+    )
     cells = {name: _by_cell(trials, primary) for name, trials in policies.items()}
 
     def line(one: str) -> list[str]:
@@ -44,8 +60,8 @@ def grid_table(policies: Policies, primary: str) -> Html:
     whole = [line(one) for one in objects] + ([line("")] if len(objects) > 1 else [])
     if len(objects) > 1:
         whole[-1][0] = "all objects"
-    caption = f"{outcome(primary).capitalize()} by object and disturbance"
-    return table(caption, ["object", *map(kind, kinds), "all"], whole)
+    caption = f"{outcome(primary).capitalize()} by {what} and disturbance"
+    return table(caption, [what, *map(kind, kinds), "all"], whole)
 
 
 def _by_cell(trials: Sequence[Trial], primary: str) -> dict[tuple[str, str], list[bool]]:
@@ -76,7 +92,7 @@ def _cell(outcomes: Mapping[str, Sequence[bool]]) -> Html:
         ),
         *([tag("small", "few cases")] if few else []),
         class_=f"heat{' worse' if value < 0 else ''}{' few' if few else ''}",
-        style=f"--share:{round(_STRONGEST * min(abs(value), 1))}%",
+        style=f"--share:{0 if few else round(_STRONGEST * min(abs(value), 1))}%",
     )
 
 
