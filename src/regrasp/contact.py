@@ -1,9 +1,13 @@
 """Contact entry, modes, style and slip: pure functions over which regions touch the object at each control step."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+NO_CONTACT = "no contact"
 
 
 def modes(touching: Tensor) -> Tensor:
@@ -16,6 +20,16 @@ def regions_of(mode: NDArray[np.uint8], regions: int) -> NDArray[np.bool_]:
     """The inverse of `modes`: (...) uint8 → (..., R) bool."""
     bits: NDArray[np.bool_] = (mode[..., None] >> np.arange(regions)) & 1 == 1
     return bits
+
+
+def mode_name(mode: int, regions: Sequence[str]) -> str:
+    """`thumb+index` of a contact mode; `no contact` of 0."""
+    return "+".join(region for bit, region in enumerate(regions) if mode >> bit & 1) or NO_CONTACT
+
+
+def mode_of(name: str, regions: Sequence[str]) -> int:
+    """The inverse of `mode_name`, in any order of regions; ValueError for a region that is none."""
+    return sum(1 << regions.index(part) for part in set(name.split("+"))) if name != NO_CONTACT else 0
 
 
 class ContactEntry:

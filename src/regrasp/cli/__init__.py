@@ -17,8 +17,10 @@ from regrasp.cli.bench_evaluation import evaluation
 from regrasp.cli.bench_objects import objects
 from regrasp.cli.compare import compare
 from regrasp.cli.demos import info as demos_info
+from regrasp.cli.demos_advise import advise
 from regrasp.cli.demos_record import record
 from regrasp.cli.demos_show import show as demos_show
+from regrasp.cli.diagnose import diagnose
 from regrasp.cli.evaluate import evaluate
 from regrasp.cli.gate import gate
 from regrasp.cli.panel import info as panel_info
@@ -40,6 +42,7 @@ COMMANDS: Commands = {
     "evaluate": evaluate,
     "compare": compare,
     "audit": audit,
+    "diagnose": diagnose,
     "report": report,
 }
 GROUPS: dict[str, tuple[str, Commands]] = {
@@ -48,8 +51,9 @@ GROUPS: dict[str, tuple[str, Commands]] = {
         {"list": list_tasks, "check": check},
     ),
     "demos": (
-        "Look into a demonstration file (info), draw it (show), or make one (record, plan).",
-        {"info": demos_info, "show": demos_show, "record": record, "plan": plan},
+        "Look into a demonstration file (info), draw it (show), make one (record, plan), or ask what to record next"
+        " (advise).",
+        {"info": demos_info, "show": demos_show, "record": record, "plan": plan, "advise": advise},
     ),
     "show": (
         "Draw every task and its objects (tasks), or a case of a panel as a policy plays it (trial).",

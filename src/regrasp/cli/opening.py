@@ -1,10 +1,16 @@
-"""Demonstration files, opened with the task that they belong to."""
+"""Demonstration files and run folders, opened with the task that they belong to."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
-from regrasp.demonstrations import DemonstrationSet, accept
+from regrasp.demonstrations import DemonstrationSet, accept, read_demonstrations
 from regrasp.demonstrations.formats import Contents, read_contents
 from regrasp.errors import InputError
+from regrasp.panel.cases import Panel, read_panel
+from regrasp.store.run_folder import RunFolder
 from regrasp.tasks import TASKS, find_task, stored_task
 from regrasp.tasks.task import Task
 
@@ -32,3 +38,55 @@ def _own_task(file: Path, contents: Contents) -> Task:
     found = f"no name of a task, observations of {observed} columns and actions of {acted} columns"
     valid = [f"{name} ({own[0]} and {own[1]})" for name, own in columns.items()]
     raise InputError(file, "", found, "a file that names its task, or --task beside it", valid)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder with the task and the panel that it was about."""
+
+    folder: RunFolder
+    resolved: Mapping[str, Any]
+    task: Task
+    panel: Panel
+
+
+def open_run(path: Path, task: str | None) -> Run:
+    """Read a run folder; `task` is what `--task` says, needed if its task is not built in."""
+    folder = RunFolder(path)
+    resolved = folder.resolved()
+    found = stored_task(resolved["curriculum"]["task"], task, f"{path}: task")
+    panel = read_panel(folder.path / "panel.json")
+    panel.require(found, str(folder.path / "panel.json"))
+    return Run(folder, resolved, found, panel)
+
+
+def demonstrations_of(run: Run, file: Path | None) -> DemonstrationSet:
+    """The demonstrations that a run learned from: from the file named, else from where the run or regrasp has them.
+
+    Raises:
+        InputError: the run has none, they are nowhere to be found, or the file named holds others.
+    """
+    wanted = run.resolved["demonstrations"]
+    if wanted is None:
+        raise InputError(run.folder.path, "demonstrations", "none", "a run that learned from some")
+    name = f"{wanted['source']}, digest {wanted['digest'][:12]}"
+    if file is not None:
+        found = read_demonstrations(file, run.task)
+        if found.digest != wanted["digest"]:
+            raise InputError(file, "digest", found.digest[:12], f"the run's demonstrations ({name})")
+        return found
+    for place in _places(run):
+        if place.is_file():
+            found = read_demonstrations(place, run.task)
+            if found.digest == wanted["digest"]:
+                return found
+    raise InputError(
+        run.folder.path, "demonstrations", f"{name}, not where the run read them", "their file: --demos FILE"
+    )
+
+
+def _places(run: Run) -> list[Path]:
+    """Where the run read its demonstrations, and where regrasp ships its own."""
+    read = run.folder.inputs().get("demonstrations")
+    shipped = Path(str(resources.files("regrasp"))) / "data" / f"{run.task.name}.hdf5"
+    return [*([Path(read)] if read else []), shipped]

@@ -44,6 +44,7 @@ class Prepared:
     panel: Panel
     folder: RunFolder
     resolved: Mapping[str, Any]
+    inputs: Mapping[str, Path]
 
 
 def run_curriculum(
@@ -100,14 +101,16 @@ def _prepare(
     panel_file = locate(file, curriculum.panel)
     panel = read_panel(panel_file)
     panel.require(task, str(panel_file))
-    demonstrations = None if without_demos else _read_demonstrations(file, curriculum, demos, task)
+    taught = None if without_demos else _demonstrations_file(file, curriculum, demos)
+    demonstrations = read_demonstrations(taught, task) if taught else None
     resolved = {
         "curriculum": {k: v for k, v in curriculum.to_json().items() if k not in ("demonstrations", "panel", "seed")},
         "seed": curriculum.seed,
         "demonstrations": _facts(demonstrations) if demonstrations else None,
         "panel": panel.digest,
     }
-    return Prepared(curriculum, Ingredients(task, demonstrations, threads), panel, RunFolder(out), resolved)
+    inputs = {"curriculum": file, **({"demonstrations": taught} if taught else {})}
+    return Prepared(curriculum, Ingredients(task, demonstrations, threads), panel, RunFolder(out), resolved, inputs)
 
 
 def _find_task(file: Path, named: str, asked: str | None) -> Task:
@@ -117,10 +120,10 @@ def _find_task(file: Path, named: str, asked: str | None) -> Task:
     return find_task(str(locate(file, named)) if named.endswith(".py") else named, f"{file}: task")
 
 
-def _read_demonstrations(file: Path, curriculum: Curriculum, demos: Path | None, task: Task) -> DemonstrationSet:
+def _demonstrations_file(file: Path, curriculum: Curriculum, demos: Path | None) -> Path:
     if demos is None and curriculum.demonstrations is None:
         raise InputError(file, "demonstrations", "nothing", "a file here, or one named with --demos")
-    return read_demonstrations(demos if demos is not None else locate(file, curriculum.demonstrations or ""), task)
+    return demos if demos is not None else locate(file, curriculum.demonstrations or "")
 
 
 def _facts(demonstrations: DemonstrationSet) -> dict[str, Any]:
@@ -143,6 +146,7 @@ def _describe(ready: Prepared) -> None:
     if not (folder / "panel.json").exists():
         write_panel(ready.panel, folder / "panel.json")
     (folder / "curriculum.toml").write_text(ready.curriculum.to_toml(), encoding="utf-8")
+    ready.folder.note_inputs({what: str(path.resolve()) for what, path in ready.inputs.items()})
     command = folder / "command.txt"
     if not command.exists():
         command.write_text(shlex.join(["regrasp", *sys.argv[1:]]) + "\n", encoding="utf-8")

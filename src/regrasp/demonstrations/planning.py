@@ -180,12 +180,22 @@ def plan_attempts(
         InputError: a prior's actions mean something else than the task's, or the task has no such disturbance.
     """
     config.require(task)
+    yield from plan_from(task, config, _beginnings(task, config, iter(numbers), prior), provenance, prior)
+
+
+def plan_from(
+    task: Task,
+    config: PlanningConfig,
+    beginnings: Iterator[Beginning],
+    provenance: Mapping[str, str],
+    prior: Actor | None = None,
+) -> Iterator[tuple[int, Attempt]]:
+    """As `plan_attempts`, from beginnings that somebody else drew, with their disturbances."""
     if prior is not None and prior.interface_digest != task.interface.digest:
         expected = f"{task.interface.digest[:12]} of {task.name}"
         raise InputError("prior", "action interface", prior.interface_digest[:12], expected)
     table = _Table(task, config, prior)
-    waiting = _beginnings(task, config, iter(numbers), prior)
-    while table.fill(waiting):
+    while table.fill(beginnings):
         table.plan()
         for step in range(config.sampling.every):
             yield from table.step(step, provenance)

@@ -38,6 +38,19 @@ def replay(task: Task, episodes: Sequence[Episode], threads: int = 0) -> list[Re
     return [played.fill(episode, world) for world, episode in enumerate(episodes)]
 
 
+def with_contact(task: Task, episodes: Sequence[Episode], threads: int = 0) -> list[Episode]:
+    """The episodes with their contact modes: as recorded, or as a replay shows them; those without a start drop out."""
+    played = [episode for episode in episodes if episode.contact_modes is None and episode.start is not None]
+    replayed = iter(replay(task, played, threads) if played else [])
+    shown = []
+    for episode in episodes:
+        if episode.contact_modes is not None:
+            shown.append(episode)
+        elif episode.start is not None:
+            shown.append(next(replayed).episode)
+    return shown
+
+
 def _start(episode: Episode) -> NDArray[np.float64]:
     if episode.start is None:
         raise ValueError("an episode without its start state cannot be replayed")

@@ -1,6 +1,6 @@
 """Trials: one actor on a list of cases. A case's row is the same bytes alone, in any order and on any threads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -41,12 +41,27 @@ def evaluate(actor: Actor, task: Task, cases: Sequence[Case], threads: int = 0) 
 
 def record(actor: Actor, task: Task, case: Case) -> tuple[Trial, NDArray[np.float64]]:
     """One trial again, with its (T + 1, S) states, to look at."""
-    trials, states = _play(actor, task, [case], threads=1, keep_states=True)
+    trials, states = _play(actor, task, [case], threads=1, keep=lambda environment: environment.worlds.states())
     return trials[0], states[:, 0]
 
 
+def watch(
+    actor: Actor, task: Task, cases: Sequence[Case], threads: int = 0
+) -> Iterator[list[tuple[Trial, NDArray[np.float64]]]]:
+    """As `evaluate`, each trial with what there was to see in it: (T + 1, O) policy observations without noise."""
+    read = task.observations["policy"].read
+    for first in range(0, len(cases), WORLDS):
+        chosen = cases[first : first + WORLDS]
+        trials, seen = _play(actor, task, chosen, threads, lambda environment: read(environment.readings).numpy())
+        yield [(trial, seen[: trial.steps + 1, row]) for row, trial in enumerate(trials)]
+
+
 def _play(
-    actor: Actor, task: Task, cases: Sequence[Case], threads: int, keep_states: bool = False
+    actor: Actor,
+    task: Task,
+    cases: Sequence[Case],
+    threads: int,
+    keep: Callable[[Environment], NDArray[np.float64]] | None = None,
 ) -> tuple[list[Trial], NDArray[np.float64]]:
     count = len(cases)
     environment = Environment(task, count, threads)
@@ -58,7 +73,7 @@ def _play(
     broke = np.full(count, -1)
     reward, recent = np.zeros(count), np.zeros((round(task.interface.rate), count))
     contact: list[NDArray[np.uint8]] = []
-    states = [environment.worlds.states()] if keep_states else []
+    kept = [keep(environment).copy()] if keep else []
     for t in range(task.horizon):
         live = ~environment.judgement.over.numpy()
         step = environment.step(actor.act(observation), _SEEN)
@@ -68,8 +83,8 @@ def _play(
         recent[t % len(recent), live] = step.reward.numpy()[live]
         contact.append(modes(environment.touching).numpy())
         broke = np.where((broke < 0) & live & environment.worlds.diverged, t, broke)
-        if keep_states:
-            states.append(environment.worlds.states())
+        if keep:
+            kept.append(keep(environment).copy())
     history = np.stack(contact, axis=1)
     dropped = environment.judgement.dropped_at.numpy()
     ends = np.where((dropped >= 0) & (broke < 0), dropped + 1, task.horizon)
@@ -78,7 +93,7 @@ def _play(
         _row(environment, case, row, (reward[row], latest[row]), broke[row], history[row, : ends[row]])
         for row, case in enumerate(cases)
     ]
-    return rows, np.array(states)
+    return rows, np.array(kept)
 
 
 def _row(

@@ -2,6 +2,7 @@
 
 run.json                what was asked: the resolved curriculum, demonstrations, seed; never changes
 versions.json           versions of the packages that worked on it, one record per change
+inputs.json             where its curriculum and demonstrations were read from last; no part of its identity
 checkpoints/<name>/     policies, written by the policies room
 store.sqlite            rows: checkpoints, trials, datasets, wall clock
 progress.jsonl          every progress record
@@ -47,6 +48,7 @@ class RunFolder:
         self.report = self.path / "report.html"
         self._identity = self.path / "run.json"
         self._versions = self.path / "versions.json"
+        self._inputs = self.path / "inputs.json"
         self._state = self.path / "state.npz"
 
     def checkpoint(self, name: str) -> Path:
@@ -110,6 +112,15 @@ class RunFolder:
     def versions(self) -> list[dict[str, str]]:
         """Package versions that worked on this run, oldest first."""
         found: list[dict[str, str]] = self._read(self._versions) if self._versions.exists() else []
+        return found
+
+    def note_inputs(self, inputs: Mapping[str, str]) -> None:
+        """Keep where files were read from: what → path."""
+        self._write(self._inputs, dict(inputs))
+
+    def inputs(self) -> dict[str, str]:
+        """Where files were read from, as far as it is known; they may lie elsewhere by now."""
+        found: dict[str, str] = self._read(self._inputs) if self._inputs.exists() else {}
         return found
 
     def save_state(self, phase: str, meta: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
