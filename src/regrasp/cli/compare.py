@@ -1,4 +1,4 @@
-"""`regrasp compare`: two checkpoints, case by case on one panel."""
+"""`regrasp compare`: two checkpoints, case by case on one panel; more than two are a history."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -7,10 +7,8 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from regrasp.cli.output import emit, rate_cell, table
-from regrasp.errors import InputError
 
 if TYPE_CHECKING:
-    from regrasp.cli.judging import Checkpoint
     from regrasp.trial import Trial
 
 SHOWN = 40
@@ -22,51 +20,63 @@ REGRESSED = 1
 
 
 def compare(
-    a: Positional[Path],
-    b: Positional[Path],
+    checkpoints: Positional[tuple[Path, ...]],
     panel: Path | None = None,
     objects: Literal["all", "train", "held_out"] = "all",
     task: str | None = None,
     strict: bool = False,
     json: bool = False,
 ) -> None:
-    """Compare two checkpoints on one panel: what improved, what regressed, what is undecided.
+    """Compare checkpoints on one panel: what improved, what regressed, what is undecided.
 
-    Both must have been judged on the panel (by regrasp evaluate, or by the run itself). The test is McNemar's exact
-    one, on the cases in which the two differ. Besides all cases together, it is made for those of each disturbance,
-    of each object, and of each third of a disturbance's magnitudes; these p are corrected for their number (Holm).
+    All must have been judged on the panel (by regrasp evaluate, or by the run itself). The test is McNemar's exact one,
+    on the cases in which two checkpoints differ.
+
+    Two checkpoints, A and B, are compared in detail: besides all cases together, the test is made for those of each
+    disturbance, of each object, and of each third of a disturbance's magnitudes; these p are corrected for their number
+    (Holm).
+
+    More than two, or RUN alone, give a history with one line per checkpoint: its rates, the change since the first and
+    since the one before (p corrected for the number of these steps), and how many cases it broke that any earlier one
+    could do. A regression stays visible there, although a later checkpoint made up for it.
 
     Args:
-        a: folder of the checkpoint to compare with, as runs/door/checkpoints/bc.
-        b: folder of the checkpoint in question, as runs/door/checkpoints/rl.
-        panel: panel file, if both were judged on several; without it, one that both have in common.
+        checkpoints: folders of two checkpoints A and B, as runs/door/checkpoints/bc runs/door/checkpoints/rl; of more,
+            oldest first; or RUN, one run folder as runs/door, which stands for all its checkpoints that were judged
+            on its panel, oldest first.
+        panel: panel file, if they were judged on several; without it, the run's own or another that all have in common.
         objects: compare the cases with all objects, with those that learning saw, or with those that it never saw.
         task: the task, if it is not built in: its Python file, as my_task.py.
-        strict: end with exit code 1 if B regressed, on all cases or in any of the groups.
+        strict: end with exit code 1 if B regressed, on all cases or in any of the groups; in a history, if any
+            checkpoint regressed against the one before, or the last against the best earlier one.
         json: print one JSON object instead of tables.
     """
-    from regrasp.cli.judging import facts_of, open_checkpoint, stored_trials
+    if len(checkpoints) == 2:
+        regressed = _compare_two(*checkpoints, panel, objects, task, json)
+    else:
+        from regrasp.cli.compare_history import compare_history
+
+        regressed = compare_history(checkpoints, panel, objects, task, json)
+    if strict and regressed:
+        raise SystemExit(REGRESSED)
+
+
+def _compare_two(
+    a: Path, b: Path, panel: Path | None, objects: Literal["all", "train", "held_out"], task: str | None, json: bool
+) -> bool:
+    """Print the comparison; gives whether B regressed."""
+    from regrasp.cli.judging import facts_of, judged_together, open_alike, panel_file
     from regrasp.panel.comparison import compare as compare_trials
 
-    first, second = open_checkpoint(a, task), open_checkpoint(b, task)
-    if first.task.name != second.task.name:
-        raise InputError(b, "task", second.task.name, f"{first.task.name}, the task of {a}")
+    first, second = open_alike((a, b), task, objects)
     facts = facts_of(first.task)
-    if objects == "held_out" and not facts.held_out:
-        raise InputError("--objects", "", objects, f"all or train ({first.task.name} has no held-out objects)")
-    digest = _common_panel(first, second, panel)
-    rows = stored_trials(first, digest), stored_trials(second, digest)
-    cases = [{row.case for row in own} for own in rows]
-    for one, missing in ((first, cases[1] - cases[0]), (second, cases[0] - cases[1])):
-        if missing:
-            raise _unjudged(one, f"{len(missing)} cases of panel {digest[:12]} not judged yet", panel)
-    found = compare_trials(*rows, first.task.judge.primary, digest, digest, facts=facts, objects=objects).to_json()
+    digest, rows = judged_together((first, second), panel)
+    compared = compare_trials(*rows, first.task.judge.primary, digest, digest, facts=facts, objects=objects)
+    found = compared.to_json()
     found["broken_cases"] = _described(rows[1], found["broken"], facts.horizon)
-    file = panel or _panel_of(first)
-    watch = f"regrasp show trial {b} --panel {file} --against {a} --out trial.png --case"
+    watch = f"regrasp show trial {b} --panel {panel or panel_file(first)} --against {a} --out trial.png --case"
     emit(found, json, *_shown(str(a), str(b), found), *_watch(found["broken_cases"], watch))
-    if strict and found["regressed"]:
-        raise SystemExit(REGRESSED)
+    return bool(found["regressed"])
 
 
 def _described(trials: "list[Trial]", broken: list[int], horizon: int | None) -> list[dict[str, Any]]:
@@ -94,39 +104,6 @@ def _watch(cases: list[dict[str, Any]], command: str) -> list[str | Table]:
     title = f"What B broke{more}"
     columns = ["case", "object", "disturbance", "magnitude", "B's trial"]
     return [table(title, columns, rows), f"To watch one: {command} {cases[0]['case']}"]
-
-
-def _common_panel(first: "Checkpoint", second: "Checkpoint", file: Path | None) -> str:
-    """The digest of a panel that both were judged on: the one asked for, else the first run's own, else any."""
-    from regrasp.cli.judging import stored_panels
-    from regrasp.panel.cases import read_panel
-
-    panels = [read_panel(file).digest] if file else stored_panels(first)
-    if not panels:
-        raise _unjudged(first, "no judged trials", file)
-    for one in (first, second):
-        known = stored_panels(one)
-        panels = [digest for digest in panels if digest in known]
-        if not panels:
-            raise _unjudged(one, "no judged trials on that panel", file or _panel_of(first))
-    return panels[0]
-
-
-def _panel_of(checkpoint: "Checkpoint") -> Path | None:
-    """The panel file that lies in the checkpoint's run."""
-    return checkpoint.run.path / "panel.json" if checkpoint.run else None
-
-
-def _unjudged(checkpoint: "Checkpoint", found: str, panel: Path | None) -> InputError:
-    folder = checkpoint.manifest.folder
-    if checkpoint.run is None:
-        return InputError(
-            folder, "", f"{found} (it lies in no run folder)", "a checkpoint in a run, which keeps its rows"
-        )
-    file = panel or _panel_of(checkpoint)
-    return InputError(
-        folder, "", found, f"a judged checkpoint (judge it with: regrasp evaluate {folder} --panel {file})"
-    )
 
 
 def _shown(a: str, b: str, found: dict[str, Any]) -> list[str | Table]:

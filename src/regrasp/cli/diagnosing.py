@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from regrasp.cli.judging import Checkpoint, facts_of, judged_trials, open_checkpoint
 from regrasp.cli.opening import Run, demonstrations_of
 from regrasp.cli.output import console
+from regrasp.curriculum.schema import read_curriculum
 from regrasp.demonstrations.replay import with_contact
 from regrasp.episode import Episode
 from regrasp.errors import InputError
 from regrasp.panel.coverage import ContactManifold, Moment, last_contact
 from regrasp.panel.evaluation import watch
-from regrasp.panel.repertoire import Repertoire, Shown, repertoire, shown_in
+from regrasp.panel.repertoire import Repertoire, Shown, expected, item_name, repertoire, shown_in
 from regrasp.panel.statistics import OUTCOMES
 from regrasp.store.database import Database
 from regrasp.tasks.task import Task
@@ -41,8 +43,8 @@ def judged_policies(run: Run, names: Sequence[str], threads: int = 0) -> list[Ju
         for name in names:
             if name not in made:
                 found_instead = f"only {', '.join(sorted(made))}" if made else "none"
-                expected = f"one named {name}, as a run keeps it that went to its end"
-                raise InputError(run.folder.path, "checkpoints", found_instead, expected)
+                wanted = f"one named {name}, as a run keeps it that went to its end"
+                raise InputError(run.folder.path, "checkpoints", found_instead, wanted)
             checkpoint = open_checkpoint(run.folder.checkpoint(name), run.task)
             found.append(Judged(checkpoint, judged_trials(checkpoint, run.panel, threads, store, console())))
     return found
@@ -69,6 +71,22 @@ def shown_by(episodes: Sequence[Episode]) -> Shown:
 def repertoire_of(task: Task, taught: Sequence[Episode], cloned: Sequence[Trial], tuned: Sequence[Trial]) -> Repertoire:
     """What was taught, reproduced, dropped and discovered."""
     return repertoire(shown_by(taught), shown_in(cloned), shown_in(tuned), task.regions, task.judge.stable_steps)
+
+
+def repertoire_and_expected(run: Run, cloned: Sequence[Trial], tuned: Sequence[Trial]) -> dict[str, Any]:
+    """As plain data, what was taught and discovered in a run, and what its curriculum expected.
+
+    Raises:
+        InputError: the run's demonstrations are not where it read them.
+    """
+    found = repertoire_of(run.task, taught_episodes(run, None), cloned, tuned)
+    file = run.folder.path / "curriculum.toml"
+    asked = read_curriculum(file) if file.exists() else None
+    teaches, discovers = (
+        [item_name(name, run.task.regions) for name in (getattr(asked, part) if asked else ())]
+        for part in ("teaches", "discovers")
+    )
+    return found.to_json() | {"expected": [one.to_json() for one in expected(found, teaches, discovers)]}
 
 
 def manifold_of(task: Task, taught: Sequence[Episode]) -> ContactManifold | None:

@@ -12,7 +12,7 @@ from regrasp.cli.output import progress
 from regrasp.cli.sharding import players
 from regrasp.errors import InputError
 from regrasp.judges.judge import never
-from regrasp.panel.cases import Case, Panel
+from regrasp.panel.cases import Case, Panel, read_panel
 from regrasp.panel.statistics import Facts, summarise, violations
 from regrasp.policies.checkpoint import Manifest, load_checkpoint, require_interface
 from regrasp.policies.policy import Policy
@@ -179,3 +179,67 @@ def stored_trials(checkpoint: Checkpoint, panel: str) -> list[Trial]:
         return []
     with Database(checkpoint.run.database) as store:
         return store.trials(checkpoint.manifest.digest, panel)
+
+
+def open_alike(folders: Sequence[Path], task: str | None, objects: str) -> list[Checkpoint]:
+    """Read checkpoints of one task, which must have the objects asked for.
+
+    Args:
+        folders: of the checkpoints.
+        task: what `--task` says.
+        objects: `all`, `train` or `held_out`.
+    """
+    found = [open_checkpoint(folder, task) for folder in folders]
+    first = found[0].task
+    for folder, one in zip(folders, found, strict=True):
+        if one.task.name != first.name:
+            raise InputError(folder, "task", one.task.name, f"{first.name}, the task of {folders[0]}")
+    if objects == "held_out" and not first.held_out:
+        raise InputError("--objects", "", objects, f"all or train ({first.name} has no held-out objects)")
+    return found
+
+
+def judged_together(checkpoints: Sequence[Checkpoint], file: Path | None) -> tuple[str, list[list[Trial]]]:
+    """Digest of a panel on which all were judged, and each one's rows there; refused if a row of any is missing.
+
+    Args:
+        checkpoints: at least one.
+        file: the panel; without it the first one's run's own, else any that all were judged on.
+    """
+    digest = _common_panel(checkpoints, file)
+    rows = [stored_trials(one, digest) for one in checkpoints]
+    cases = {row.case for own in rows for row in own}
+    for one, own in zip(checkpoints, rows, strict=True):
+        if missing := cases - {row.case for row in own}:
+            raise _unjudged(one, f"{len(missing)} cases of panel {digest[:12]} not judged yet", file)
+    return digest, rows
+
+
+def panel_file(checkpoint: Checkpoint) -> Path | None:
+    """The panel file that lies in the checkpoint's run."""
+    return checkpoint.run.path / "panel.json" if checkpoint.run else None
+
+
+def _common_panel(checkpoints: Sequence[Checkpoint], file: Path | None) -> str:
+    first = checkpoints[0]
+    panels = [read_panel(file).digest] if file else stored_panels(first)
+    if not panels:
+        raise _unjudged(first, "no judged trials", file)
+    for one in checkpoints:
+        known = stored_panels(one)
+        panels = [digest for digest in panels if digest in known]
+        if not panels:
+            raise _unjudged(one, "no judged trials on that panel", file or panel_file(first))
+    return panels[0]
+
+
+def _unjudged(checkpoint: Checkpoint, found: str, panel: Path | None) -> InputError:
+    folder = checkpoint.manifest.folder
+    if checkpoint.run is None:
+        return InputError(
+            folder, "", f"{found} (it lies in no run folder)", "a checkpoint in a run, which keeps its rows"
+        )
+    file = panel or panel_file(checkpoint)
+    return InputError(
+        folder, "", found, f"a judged checkpoint (judge it with: regrasp evaluate {folder} --panel {file})"
+    )

@@ -10,6 +10,7 @@ from regrasp.cli.output import emit, note
 from regrasp.errors import InputError
 
 if TYPE_CHECKING:
+    from regrasp.cli.opening import Run
     from regrasp.panel.cases import Panel
     from regrasp.report.record import Alone, GateRecord, Judged, RunRecord, Strip
     from regrasp.store.database import Database
@@ -60,6 +61,7 @@ def report(
 def _report_run(run: Path, out: Path | None, task: str | None, json: bool) -> None:
     from regrasp.panel.cases import read_panel
     from regrasp.report.page import write_page
+    from regrasp.report.repertoire import expected_lines
     from regrasp.report.verdict import verdict
     from regrasp.report.without import paying_data, paying_lines
     from regrasp.store.database import Database
@@ -75,14 +77,17 @@ def _report_run(run: Path, out: Path | None, task: str | None, json: bool) -> No
     page = out or folder.report
     size = write_page(record, page)
     data: dict[str, Any] = {"verdict": verdict(record).sentence, "demonstrations_pay": paying_data(record)}
+    data |= {"expected": record.repertoire["expected"] if record.repertoire else []}
     data |= {"report": str(page), "bytes": size, "pictures": len(record.strips)}
-    emit(data, json, verdict(record).sentence, *paying_lines(record), f"{page} ({size / 1e6:.2f} MB)")
+    expected = expected_lines(record.repertoire) if record.repertoire else []
+    emit(data, json, verdict(record).sentence, *paying_lines(record), *expected, f"{page} ({size / 1e6:.2f} MB)")
 
 
 def _record(
     folder: "RunFolder", resolved: dict[str, Any], task: "Task", panel: "Panel", store: "Database"
 ) -> "RunRecord":
     from regrasp.cli.judging import facts_of
+    from regrasp.cli.opening import Run
     from regrasp.report.record import RunRecord
     from regrasp.simulation.disturbance import UNITS
     from regrasp.store.curves import read_curves
@@ -119,8 +124,22 @@ def _record(
         facts=facts_of(task),
         demonstrated=bool(resolved["demonstrations"]),
         recovery_window=task.judge.recovery_window,
+        repertoire=_repertoire(Run(folder, resolved, task, panel), cloned, tuned),
         alone=_alone(RunFolder(folder.path / WITHOUT_DEMOS), resolved, tuned, task, panel),
     )
+
+
+def _repertoire(run: "Run", cloned: "Judged | None", tuned: "Judged | None") -> dict[str, Any] | None:
+    """What was taught and discovered, unless the demonstrations are gone."""
+    from regrasp.cli.diagnosing import repertoire_and_expected
+
+    if cloned is None or not run.resolved["demonstrations"]:
+        return None
+    try:
+        return repertoire_and_expected(run, cloned.trials, tuned.trials if tuned else ())
+    except InputError as error:
+        note(f"The page does not say what the demonstrations taught: {error}")
+        return None
 
 
 def _alone(

@@ -16,11 +16,13 @@ from rich.progress import Progress as Bar
 
 from regrasp.cli.judging import judge_checkpoint, open_checkpoint
 from regrasp.cli.output import progress as progress_bar
+from regrasp.contact import NO_CONTACT
 from regrasp.curriculum.phases import Candidate, Event, GateDecided, Ingredients, Snapshot, Spent, Stopped, execute
 from regrasp.curriculum.schema import Curriculum, locate, read_curriculum
 from regrasp.demonstrations import DemonstrationSet, read_demonstrations
 from regrasp.errors import InputError
 from regrasp.panel.cases import Panel, read_panel, write_panel
+from regrasp.panel.repertoire import item_name
 from regrasp.policies.checkpoint import save_checkpoint
 from regrasp.policies.progress import Progress
 from regrasp.store.curves import Curves
@@ -98,13 +100,14 @@ def _prepare(
     curriculum = replace(curriculum, task=task.name)
     _check_names(file, "disturbances", curriculum.rl.disturbances, task.disturbances, curriculum.task)
     _check_names(file, "reward_terms", curriculum.rl.reward_terms, task.rewards, curriculum.task)
+    _check_contacts(file, curriculum, task.regions)
     panel_file = locate(file, curriculum.panel)
     panel = read_panel(panel_file)
     panel.require(task, str(panel_file))
     taught = None if without_demos else _demonstrations_file(file, curriculum, demos)
     demonstrations = read_demonstrations(taught, task) if taught else None
     resolved = {
-        "curriculum": {k: v for k, v in curriculum.to_json().items() if k not in ("demonstrations", "panel", "seed")},
+        "curriculum": {name: value for name, value in curriculum.identity.items() if name != "seed"},
         "seed": curriculum.seed,
         "demonstrations": _facts(demonstrations) if demonstrations else None,
         "panel": panel.digest,
@@ -139,6 +142,16 @@ def _check_names(file: Path, setting: str, asked: Sequence[str], known: Mapping[
     for name in asked:
         if name not in known:
             raise InputError(file, f"[rl] {setting}", repr(name), f"names that {task} has", known)
+
+
+def _check_contacts(file: Path, curriculum: Curriculum, regions: Sequence[str]) -> None:
+    for setting in ("teaches", "discovers"):
+        for name in getattr(curriculum, setting):
+            try:
+                item_name(name, regions)
+            except ValueError:
+                wanted = "regions as thumb+index, or two such as thumb -> thumb+index, of"
+                raise InputError(file, setting, repr(name), wanted, [*regions, NO_CONTACT]) from None
 
 
 def _describe(ready: Prepared) -> None:

@@ -13,6 +13,9 @@ from regrasp.fields import digest_of
 from regrasp.imitation.cloning import CloningConfig
 from regrasp.reinforcement.on_policy import OnPolicyConfig
 
+BESIDE = ("demonstrations", "panel", "teaches", "discovers")
+"""Settings that change no result."""
+
 
 @dataclass(frozen=True)
 class CloningPhase:
@@ -37,6 +40,9 @@ class Curriculum:
         gate: what the cloned policy must show.
         demonstrations: the demonstration file, relative to the curriculum file; None if the command names one.
         seed: from which every random stream of the run is derived.
+        teaches: contact modes (`thumb+index`) or transitions (`thumb -> thumb+index`) that the demonstrations are
+            expected to teach; the report says whether the cloned policy reproduces them.
+        discovers: those that are expected of verified recoveries alone, as no demonstration shows them.
         bc: behaviour cloning.
         rl: reinforcement learning.
     """
@@ -46,6 +52,8 @@ class Curriculum:
     gate: GateConfig
     demonstrations: str | None = None
     seed: int = field(default=0, metadata={"minimum": 0, "maximum": 2**63 - 1})
+    teaches: tuple[str, ...] = ()
+    discovers: tuple[str, ...] = ()
     bc: CloningPhase = field(default_factory=CloningPhase)
     rl: OnPolicyConfig = field(default_factory=OnPolicyConfig)
 
@@ -53,15 +61,19 @@ class Curriculum:
         """As plain data, in the file's layout."""
         return settings_to_json(self)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All settings that a result depends on: no places of files, whose contents have digests, no expectations."""
+        return {name: value for name, value in self.to_json().items() if name not in BESIDE}
+
     def to_toml(self) -> str:
         """As the text of a curriculum file that reads back into an equal record."""
         return to_toml(self.to_json())
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all settings but the places of the two files: their contents have digests of their own."""
-        settings = self.to_json()
-        return digest_of({key: value for key, value in settings.items() if key not in ("demonstrations", "panel")})
+        """SHA-256 of `identity`."""
+        return digest_of(self.identity)
 
 
 def read_curriculum(path: str | Path, overrides: Sequence[str] = ()) -> Curriculum:

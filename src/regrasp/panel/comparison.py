@@ -144,7 +144,7 @@ def compare(
     pairs = pair_by_case(rows_a, rows_b)
     splits: dict[str, Pairs] = {}
     if objects != "all":
-        pairs = _restricted(pairs, facts, objects)
+        pairs = restricted(pairs, facts, objects)
     elif facts.held_out:
         own = {name: [pair for pair in pairs if facts.split_of(pair[0]) == name] for name in ("train", "held_out")}
         splits = {name: chosen for name, chosen in own.items() if chosen}
@@ -165,7 +165,8 @@ def compare(
     )
 
 
-def _restricted(pairs: Pairs, facts: Facts, objects: Objects) -> list[tuple[Trial, Trial]]:
+def restricted(pairs: Pairs, facts: Facts, objects: Objects) -> list[tuple[Trial, Trial]]:
+    """The pairs with the objects that learning saw, or with those it did not; refused if there are none."""
     chosen = [pair for pair in pairs if facts.split_of(pair[0]) == objects]
     if not chosen:
         kept = sorted({facts.split_of(a) for a, _ in pairs})
@@ -197,7 +198,7 @@ def _recovery(pairs: Pairs, generator: np.random.Generator) -> RecoveryChange:
     p = fisher_exact(a, b)
     low, high = difference.low, difference.high
     apart = low is not None and high is not None and (low > 0 or high < 0)
-    return RecoveryChange(a, b, difference, p, _verdict(difference, p) if apart else "undecided")
+    return RecoveryChange(a, b, difference, p, verdict_of(difference, p) if apart else "undecided")
 
 
 def pair_by_case(rows_a: Sequence[Trial], rows_b: Sequence[Trial]) -> list[tuple[Trial, Trial]]:
@@ -231,7 +232,8 @@ def _numbers(cases: set[int]) -> str:
     return f"{len(cases)} cases ({shown}{', …' if len(cases) > 5 else ''})"
 
 
-def _verdict(difference: Difference, p: float) -> Verdict:
+def verdict_of(difference: Difference, p: float) -> Verdict:
+    """About B, from its rate minus that of A and the p value after any correction."""
     if p >= ALPHA or not difference.difference:
         return "undecided"
     return "improved" if difference.difference > 0 else "regressed"
@@ -269,6 +271,6 @@ def _stratum(
         test=test,
         p_corrected=p,
         smallest_n=smallest_decidable(difference.difference or 0.0),
-        verdict=_verdict(difference, p),
+        verdict=verdict_of(difference, p),
         unrealistic=facts.unrealistic(rows_a),
     )

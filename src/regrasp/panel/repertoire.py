@@ -7,14 +7,14 @@ loss to its recovery.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.contact import mode_name
+from regrasp.contact import mode_name, mode_of
 from regrasp.panel.statistics import ALPHA, fisher_exact, rate_from_counts
 from regrasp.trial import Trial
 
@@ -22,6 +22,8 @@ Modes = NDArray[np.uint8]
 Item = tuple[int, ...]
 """A mode (m,), or a transition (from, to)."""
 Part = Literal["whole", "correcting"]
+Expectation = Literal["teaches", "discovers"]
+ARROW = "→"
 RARELY = 10
 """Dropped is what the fine-tuned policy shows in less than this part of the share of trials of the cloned one."""
 TWICE = 2
@@ -99,6 +101,54 @@ class Repertoire:
         return {name: [vars(known) for known in getattr(self, name)] for name in parts} | {"of": dict(self.of)}
 
 
+def item_name(text: str, regions: Sequence[str]) -> str:
+    """A mode or a transition that somebody wrote, `index+thumb` or `thumb -> index+thumb`, as `Known.name` has it.
+
+    Raises:
+        ValueError: it names a region that is none, or more than one transition.
+    """
+    modes = [mode_of(part.strip(), regions) for part in text.replace("->", ARROW).split(ARROW)]
+    if len(modes) > 2:
+        raise ValueError(text)
+    return _item_name(modes, regions)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a curriculum expects of one mode or transition, and whether it came.
+
+    Attributes:
+        part: `teaches` or `discovers`.
+        name: as `Known.name`.
+        known: what was counted of it; None if nobody shows it.
+        holds: `teaches`: demonstrations show it and the cloned policy reproduces it; `discovers`: no demonstration
+            shows it and verified recoveries do; None where there is no fine-tuned policy to tell.
+    """
+
+    part: Expectation
+    name: str
+    known: Known | None
+    holds: bool | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def expected(found: Repertoire, teaches: Sequence[str], discovers: Sequence[str]) -> list[Expected]:
+    """Look up what is expected, by names as `item_name` gives them."""
+    known = {one.name: one for one in (*found.modes, *found.transitions)}
+
+    def holds(part: Expectation, one: Known | None) -> bool | None:
+        if part == "discovers" and not found.of["tuned"]:
+            return None
+        return one is not None and (one.reproduced if part == "teaches" else one.discovered)
+
+    asked: list[tuple[Expectation, str]] = [("teaches", name) for name in teaches]
+    asked += [("discovers", name) for name in discovers]
+    return [Expected(part, name, known.get(name), holds(part, known.get(name))) for part, name in asked]
+
+
 def repertoire(
     demonstrations: Shown, cloned: Shown, tuned: Shown, regions: Sequence[str], stable_steps: int
 ) -> Repertoire:
@@ -146,7 +196,7 @@ def _known(
     items = sorted(taught.keys() | cloned.keys() | tuned.keys(), key=lambda item: (-cloned[item] - tuned[item], item))
     return tuple(
         Known(
-            name=" → ".join(mode_name(mode, regions) for mode in item),
+            name=_item_name(item, regions),
             demonstrations=taught[item],
             cloned=cloned[item],
             tuned=tuned[item],
@@ -158,6 +208,10 @@ def _known(
         )
         for item in items
     )
+
+
+def _item_name(item: Sequence[int], regions: Sequence[str]) -> str:
+    return f" {ARROW} ".join(mode_name(mode, regions) for mode in item)
 
 
 def _dropped(cloned: int, tuned: int, of: tuple[int, int]) -> bool:

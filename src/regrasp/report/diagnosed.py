@@ -73,7 +73,8 @@ def _taught(items: Sequence[Mapping[str, Any]]) -> str:
     counts = {
         part: [one["name"] for one in items if one[part]] for part in ("taught", "reproduced", "dropped", "discovered")
     }
-    said = f"{len(counts['taught'])} taught, {len(counts['reproduced'])} of them reproduced by the cloned policy"
+    taught, kept = (len(counts[part]) for part in ("taught", "reproduced"))
+    said = f"{taught} taught, {kept} of them reproduced by the cloned policy" if taught else "none taught"
     for part, who in (("dropped", "dropped by fine-tuning"), ("discovered", "discovered in verified recoveries")):
         said += f", {len(counts[part])} {who}" + (f" ({_few(counts[part])})" if counts[part] else "")
     return said

@@ -11,6 +11,7 @@ from regrasp.report.making import making_section
 from regrasp.report.markup import Html, join, tag
 from regrasp.report.record import RunRecord
 from regrasp.report.recovering import times_section
+from regrasp.report.repertoire import repertoire_section
 from regrasp.report.results import disturbances_section, recovery_section, verdict_section
 from regrasp.report.sorting import SCRIPT
 from regrasp.report.style import STYLE
@@ -24,6 +25,7 @@ _LINKS = {
     "times": "Recovery times",
     "learning": "Learning",
     "contact": "Contact",
+    "taught": "Taught",
     "pictures": "Pictures",
     "making": "How it was made",
 }
@@ -49,10 +51,13 @@ def render_page(record: RunRecord) -> str:
         times_section(trials, record.rate, record.recovery_window, record.facts.horizon),
         learning_section(record),
         contact_section(record),
+        *([repertoire_section(record)] if record.demonstrated else []),
         pictures_section(record),
         making_section(record),
     ]
     links = _LINKS if beside is None else _BESIDE | _LINKS
+    if not record.demonstrated:
+        links = {name: label for name, label in links.items() if name != "taught"}
     return whole_page(f"{record.task}, run {record.run}", links, sections)
 
 

@@ -106,6 +106,8 @@ class RunRecord:
         demonstrated: the run has demonstrations at all.
         alone: the same fine-tuning without them, if it was run.
         recovery_window: of the judge [control steps].
+        repertoire: `Repertoire.to_json()` and, under `expected`, what `panel.repertoire.expected` gives, as plain data;
+            None if the demonstrations are not at hand.
     """
 
     run: str
@@ -133,6 +135,7 @@ class RunRecord:
     demonstrated: bool = True
     alone: Alone | None = None
     recovery_window: int | None = None
+    repertoire: Mapping[str, Any] | None = None
 
     @property
     def judged(self) -> dict[str, Judged]:
