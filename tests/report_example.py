@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from regrasp.panel.comparison import compare
+from regrasp.panel.repertoire import Shown, expected, shown_in
+from regrasp.panel.repertoire import repertoire as of_all
 from regrasp.report.record import GateRecord, Judged, RunRecord, Strip
 from regrasp.store.curves import CurvePoint
 from regrasp.trial import Trial
@@ -116,6 +118,14 @@ def frames(count: int = 8, height: int = 150, width: int = 200) -> list[tuple[fl
     return [(0.4 * i, np.roll(image, 20 * i, axis=1)) for i in range(count)]
 
 
+def repertoire(before: tuple[Trial, ...], after: tuple[Trial, ...]) -> dict[str, Any]:
+    """Demonstrations that show two thirds of what the cloned policy does, and two expectations."""
+    taught = Shown([np.frombuffer(trial.modes, np.uint8) & 7 for trial in before[::20]])
+    found = of_all(taught, shown_in(before), shown_in(after), REGIONS, 5)
+    expectations = expected(found, ["thumb"], ["palm"])
+    return found.to_json() | {"expected": [one.to_json() for one in expectations]}
+
+
 def finished() -> RunRecord:
     """A run that went through, with everything in it."""
     before, after = trials(False, 1), trials(True, 2)
@@ -140,6 +150,7 @@ def finished() -> RunRecord:
         units=UNITS,
         style_distance=0.31,
         recovery_window=100,
+        repertoire=repertoire(before, after),
         strips=(
             Strip(
                 "Recovered: push, case 231",
@@ -166,6 +177,7 @@ def stopped() -> RunRecord:
         progress=progress()[:20],
         style_distance=None,
         strips=(),
+        repertoire=repertoire(trials(False, 1), ()),
     )
 
 

@@ -8,7 +8,7 @@ from regrasp.curriculum.schema import CloningPhase, Curriculum
 from regrasp.demonstrations.replay import replay
 from regrasp.episode import Episode
 from regrasp.imitation.cloning import CloningConfig
-from regrasp.reinforcement.on_policy import OnPolicyConfig
+from regrasp.reinforcement.config import OnPolicyConfig
 from regrasp.tasks.task import Task
 
 

@@ -120,6 +120,11 @@ def test_another_seed_in_the_same_folder_is_refused(place: Path, whole: tuple[Pa
         (("iterations = 12", "iteration = 12"), "[rl] iteration"),
         (('task = "adroit-door"', 'task = "adroit-dor"'), "task: found 'adroit-dor', expected the name of a task"),
         (('"panel.json"', '"none.json"'), "none.json: found no such file, expected a panel file"),
+        (
+            ("seed = 3", 'seed = 3\nteaches = ["thumb+paw"]'),
+            "teaches: found 'thumb+paw', expected regions as thumb+index",
+        ),
+        (("seed = 3", 'seed = 3\ndiscovers = ["palm -> -> palm"]'), "(valid names: palm, thumb, index,"),
         (('"push"', '"shove"'), "found 'shove', expected names that adroit-door has (valid names: push"),
     ],
 )

@@ -49,6 +49,9 @@ def test_the_digest_follows_settings_and_not_places(tmp_path: Path) -> None:
     path = written(tmp_path, SMALL)
     plain = read_curriculum(path)
     assert read_curriculum(path, ["demonstrations=elsewhere.hdf5", "panel=p.json"]).digest == plain.digest
+    expecting = read_curriculum(path, ['teaches=["thumb"]', 'discovers=["thumb -> thumb+palm"]'])
+    assert expecting.digest == plain.digest
+    assert read_curriculum(written(tmp_path, expecting.to_toml())) == expecting
     assert read_curriculum(path, ["bc.rounds_limit=3", "seed=0"]).digest == plain.digest
     others = {read_curriculum(path, [change]).digest for change in ("seed=1", "bc.batch_size=2", "gate.force=true")}
     assert len(others | {plain.digest}) == 4

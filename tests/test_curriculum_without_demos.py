@@ -13,6 +13,7 @@ from regrasp.cli import main
 from regrasp.curriculum.phases import Candidate, Event, Ingredients, Snapshot, execute
 from regrasp.panel.cases import draw_cases, make_panel, write_panel
 from regrasp.policies.policy import Policy, PolicySpec
+from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.reinforcement.on_policy import begin_at_rest
 from regrasp.reinforcement.rollout import Rollout
 from regrasp.reinforcement.starts import Starts
@@ -65,7 +66,7 @@ def _segment(
     terms: tuple[str, ...], correlation: float = 0.0, steps: int = 5
 ) -> tuple[Rollout, torch.Tensor, torch.Tensor]:
     policy = make_policy(SHORT)
-    starts = Starts(SHORT, None, (), 0.0, numpy_stream(1))
+    starts = Starts(SHORT, None, Magnitudes(()), 0.0, numpy_stream(1))
     rollout = Rollout(Environment(SHORT, 4, 1), starts, torch_stream(1), terms, correlation)
     rollout.begin(0.0)
     segment, _ = rollout.collect(policy, steps, 0.0)

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from regrasp.policies.policy import Policy, PolicySpec
 from regrasp.reinforcement.advantage import generalised_advantage
+from regrasp.reinforcement.config import OnPolicyConfig
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.demonstration_term import demonstration_loss, demonstration_weight
-from regrasp.reinforcement.on_policy import FineTuning, OnPolicyConfig, fine_tune
+from regrasp.reinforcement.magnitudes import Magnitudes
+from regrasp.reinforcement.on_policy import FineTuning, fine_tune
 from regrasp.reinforcement.rollout import SETTLED_MARGIN, Rollout, critic_input
 from regrasp.reinforcement.starts import Starts
 from regrasp.reinforcement.update import Batch, Rewards, make_batch, surrogate
@@ -110,7 +112,8 @@ def test_the_share_of_recorded_starts_falls_to_zero() -> None:
 def make_rollout(worlds: int, disturbed: float = 0.0) -> Rollout:
     marked = TASK.draw_starts(np.zeros(3, np.int64), np.random.default_rng(0))
     marked[:, -1] = 0.5  # no start of the task's own has its frame so high
-    starts = Starts(TASK, (marked, np.zeros(3, np.int64)), ("push", "latency"), disturbed, numpy_stream(0, "starts"))
+    magnitudes = Magnitudes(("push", "latency"))
+    starts = Starts(TASK, (marked, np.zeros(3, np.int64)), magnitudes, disturbed, numpy_stream(0, "starts"))
     return Rollout(Environment(TASK, worlds, threads=1), starts, torch_stream(0, "noise"))
 
 
@@ -145,7 +148,7 @@ def test_recorded_states_come_with_their_objects_and_held_out_ones_never() -> No
     marked = task.draw_starts(np.zeros(6, np.int64), np.random.default_rng(0))
     marked[:, -1] = np.arange(6) + 1.0
     held = np.array([2, 0, 2, 2, 0, 0])
-    placed, own = Starts(task, (marked, held), (), 0.0, numpy_stream(0)).draw(300, 0.5)
+    placed, own = Starts(task, (marked, held), Magnitudes(()), 0.0, numpy_stream(0)).draw(300, 0.5)
     rows = placed.states[~own, -1].astype(int) - 1
     assert set(rows) == set(range(6))
     np.testing.assert_array_equal(placed.objects[~own], held[rows])
@@ -158,7 +161,7 @@ def test_a_drop_ends_an_episode() -> None:
     task = replace(TASK, judge=judge)
     high = task.draw_starts(np.zeros(2, np.int64), np.random.default_rng(0))
     high[:, -1] = 0.5
-    starts = Starts(task, (high, np.zeros(2, np.int64)), (), 0.0, numpy_stream(0, "starts"))
+    starts = Starts(task, (high, np.zeros(2, np.int64)), Magnitudes(()), 0.0, numpy_stream(0, "starts"))
     rollout = Rollout(Environment(task, 12, threads=1), starts, torch_stream(0, "noise"))
     rollout.begin(0.5)
     frame = rollout.environment.readings.fixture_position[:, 2].clone()

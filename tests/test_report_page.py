@@ -91,7 +91,7 @@ def test_page_is_well_formed_and_needs_nothing_from_outside(name: str) -> None:
 def test_page_is_small_and_complete(finished: str) -> None:
     assert len(finished.encode()) < 5_000_000
     found = Structure(finished)
-    assert found.elements.count("section") == 9
+    assert found.elements.count("section") == 10
     assert found.elements.count("img") == 16
     assert found.elements.count("svg") >= 10
     for words in (
@@ -141,6 +141,7 @@ def test_run_stopped_at_the_gate_says_why_and_keeps_what_it_has() -> None:
     assert "No trial of this run has been drawn." in text
     assert "Share of the steps in contact" in text
     assert "fine-tuned policy" not in text
+    assert "Expected that fine-tuning discovers palm: cannot be told" in text
 
 
 def test_forced_run_is_shown_in_red() -> None:
@@ -197,3 +198,23 @@ def test_the_page_says_which_disturbances_are_new_and_that_states_were_reset() -
 def test_objects_of_one_family_share_a_row() -> None:
     names = ("prism_10_2", "cylinder_8", "hull_of_l", "disc", "round_block_2")
     assert [family(name) for name in names] == ["prism", "cylinder", "hull_of_l", "disc", "round_block"]
+
+
+def test_what_was_taught_and_expected_is_said(finished: str) -> None:
+    text = Structure(finished).text
+    assert re.search(r"Expected that demonstrations teach thumb: held \(\d+ of 31 demonstrations show it, \d+ of", text)
+    assert re.search(
+        r"Expected that fine-tuning discovers palm: held \(0 of 31 demonstrations show it, \d+ of \d+", text
+    )
+    assert re.search(r"Modes: \d taught, \d of them reproduced by the cloned policy", text)
+    assert "taught, reproduced" in text
+    assert "discovered" in text
+
+
+def test_without_the_demonstrations_at_hand_the_page_says_so() -> None:
+    base = example.finished()
+    text = Structure(render_page(replace(base, repertoire=None))).text
+    assert "What the demonstrations of this run show is not known here." in text
+    alone = Structure(render_page(replace(base, repertoire=None, demonstrated=False)))
+    assert "Taught and discovered" not in alone.text
+    assert "#taught" not in alone.links

@@ -1,10 +1,10 @@
 """`regrasp compare`: two checkpoints, case by case on one panel; more than two are a history."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from rich.table import Table
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from regrasp.cli.output import emit, rate_cell, table
 
@@ -20,7 +20,7 @@ REGRESSED = 1
 
 
 def compare(
-    checkpoints: Positional[tuple[Path, ...]],
+    checkpoints: Annotated[Positional[tuple[Path, ...]], arg(metavar="A B [C ...] | RUN", help_behavior_hint="")],
     panel: Path | None = None,
     objects: Literal["all", "train", "held_out"] = "all",
     task: str | None = None,
@@ -37,8 +37,8 @@ def compare(
     (Holm).
 
     More than two, or RUN alone, give a history with one line per checkpoint: its rates, the change since the first and
-    since the one before (p corrected for the number of these steps), and how many cases it broke that any earlier one
-    could do. A regression stays visible there, although a later checkpoint made up for it.
+    since the one before (p corrected for the number of these steps, Holm), and how many cases it broke that any earlier
+    one could do. A regression stays visible there, although a later checkpoint made up for it.
 
     Args:
         checkpoints: folders of two checkpoints A and B, as runs/door/checkpoints/bc runs/door/checkpoints/rl; of more,
@@ -70,10 +70,10 @@ def _compare_two(
 
     first, second = open_alike((a, b), task, objects)
     facts = facts_of(first.task)
-    digest, rows = judged_together((first, second), panel)
-    compared = compare_trials(*rows, first.task.judge.primary, digest, digest, facts=facts, objects=objects)
-    found = compared.to_json()
-    found["broken_cases"] = _described(rows[1], found["broken"], facts.horizon)
+    digest, (rows_a, rows_b) = judged_together((first, second), panel)
+    primary = first.task.judge.primary
+    found = compare_trials(rows_a, rows_b, primary, digest, digest, facts=facts, objects=objects).to_json()
+    found["broken_cases"] = _described(rows_b, found["broken"], facts.horizon)
     watch = f"regrasp show trial {b} --panel {panel or panel_file(first)} --against {a} --out trial.png --case"
     emit(found, json, *_shown(str(a), str(b), found), *_watch(found["broken_cases"], watch))
     return bool(found["regressed"])

@@ -23,6 +23,7 @@ from regrasp.panel.evaluation import evaluate
 from regrasp.policies.policy import Policy, PolicySpec
 from regrasp.policies.progress import Progress
 from regrasp.reinforcement.critic import Critic
+from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.reinforcement.on_policy import FineTuning, begin_at_rest, fine_tune
 from regrasp.reinforcement.rollout import Rollout
 from regrasp.reinforcement.starts import Starts
@@ -229,7 +230,8 @@ def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTu
     config, task, seed = curriculum.rl, given.task, curriculum.seed
     environment = Environment(task, config.worlds, given.threads)
     inputs = policy.spec.observation.size + environment.privileged_size
-    starts = Starts(task, _recorded(given), config.disturbances, config.disturbed, numpy_stream(seed, "rl"))
+    magnitudes = Magnitudes(config.disturbances, config.first_magnitude, config.grow_above, config.shrink_below)
+    starts = Starts(task, _recorded(given), magnitudes, config.disturbed, numpy_stream(seed, "rl"))
     return FineTuning(
         policy=policy,
         critic=Critic(inputs, config.critic_hidden, torch_stream(seed, "critic")),

@@ -11,7 +11,7 @@ from regrasp.curriculum.settings import check_settings, override, read_settings,
 from regrasp.errors import InputError
 from regrasp.fields import digest_of
 from regrasp.imitation.cloning import CloningConfig
-from regrasp.reinforcement.on_policy import OnPolicyConfig
+from regrasp.reinforcement.config import OnPolicyConfig
 
 BESIDE = ("demonstrations", "panel", "teaches", "discovers")
 """Settings that change no result."""

@@ -101,12 +101,15 @@ class History:
         return len(self.entries) - 1
 
     @property
-    def regressions(self) -> tuple[tuple[int, int], ...]:
-        """Places (earlier, later) between which there is a regression: what `--strict` fails on."""
-        last = len(self.entries) - 1
-        steps = [(place, entry.since_previous) for place, entry in enumerate(self.entries) if entry.since_previous]
-        found = [(change.since, place) for place, change in [*steps, (last, self.since_best)] if _worse(change)]
-        return tuple(dict.fromkeys(found))  # the best earlier one can be the one before
+    def regressions(self) -> tuple[tuple[int, Change], ...]:
+        """Places of the checkpoints that regressed, and against which: what `--strict` fails on."""
+        changes = [(place, entry.since_previous) for place, entry in enumerate(self.entries)]
+        changes.append((len(self.entries) - 1, self.since_best))
+        found: dict[tuple[int, int], tuple[int, Change]] = {}
+        for place, change in changes:
+            if change and change.verdict == "regressed":  # the best earlier one can be the one before: once is enough
+                found.setdefault((place, change.since), (place, change))
+        return tuple(found.values())
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -118,7 +121,7 @@ class History:
             "tests": self.tests,
             "history": [entry.to_json() for entry in self.entries],
             "since_best": self.since_best.to_json(),
-            "regressions": [list(places) for places in self.regressions],
+            "regressions": [{"place": place} | change.to_json() for place, change in self.regressions],
         }
 
 
@@ -178,10 +181,6 @@ def history(
         ),
         since_best=change(best, last, *against_last[best]),
     )
-
-
-def _worse(change: Change) -> bool:
-    return change.verdict == "regressed"
 
 
 def _by_case(rows: Sequence[Sequence[Trial]], facts: Facts, objects: Objects) -> list[list[Trial]]:

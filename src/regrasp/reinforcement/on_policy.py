@@ -8,97 +8,19 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from regrasp.policies.policy import Policy
 from regrasp.policies.progress import Progress
+from regrasp.reinforcement.config import OnPolicyConfig
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.demonstration_term import demonstration_weight
 from regrasp.reinforcement.rollout import Finished, Rollout, Segment
 from regrasp.reinforcement.update import Batch, Demonstrations, Rewards, fit_critic, improve, make_batch
 from regrasp.seeding import numpy_stream, torch_stream
-
-
-def _setting(default: Any, **bounds: Any) -> Any:
-    return field(default=default, metadata=bounds)
-
-
-@dataclass(frozen=True)
-class OnPolicyConfig:
-    """How to fine-tune.
-
-    Attributes:
-        iterations: segments collected and learned from.
-        worlds: B, simulated side by side.
-        segment: T, control steps per world and iteration.
-        learning_rate, final_learning_rate: Adam's for the policy, falling linearly.
-        critic_learning_rate: Adam's for the critic.
-        epochs: passes over a segment, at most.
-        minibatch: rows per gradient step.
-        clip: PPO's ratio clip.
-        kl_stop: the policy stops learning from a segment when its estimated KL divergence passes this.
-        discount: γ.
-        gae_decay: λ of the advantage estimate.
-        smallest_noise: the action noise starts at the clone's residual, but not below this, in half action ranges.
-        final_noise: what the action noise is at most in the end; the bound falls linearly from where the noise starts.
-            What acts without noise afterwards is then what was learned. No bound where it is above the start.
-        critic_warmup: iterations in which only the critic learns.
-        critic_hidden: widths of the critic's hidden layers.
-        initial_noise: the action noise of a policy that begins without demonstrations, in half action ranges.
-        noise_correlation: of the action noise at two control steps in a row.
-        reward_terms: the task's reward terms that count, as success and dropped for a sparse reward; all if empty.
-        largest_reward: what a control step in success pays; brings returns to the order of 1.
-        demonstration_weight: λ_BC at the start.
-        demonstration_decay: factor on λ_BC per iteration.
-        demonstration_starts: share of episodes that begin in a recorded state at first.
-        demonstration_starts_until: that share falls linearly to zero over this part of the iterations.
-        disturbed: share of episodes with a disturbance.
-        disturbances: kinds to train under; the panel's other kinds stay unseen.
-        check_every: iterations between two checkpoints on the way.
-        check_cases: undisturbed cases on which those are judged.
-    """
-
-    iterations: int = _setting(140, minimum=1)
-    worlds: int = _setting(128, minimum=1)
-    segment: int = _setting(50, minimum=1)
-    learning_rate: float = _setting(7e-5, above=0.0)
-    final_learning_rate: float = _setting(2e-5, minimum=0.0)
-    critic_learning_rate: float = _setting(5e-4, above=0.0)
-    epochs: int = _setting(6, minimum=1)
-    minibatch: int = _setting(1600, minimum=1)
-    clip: float = _setting(0.2, above=0.0)
-    kl_stop: float = _setting(0.03, above=0.0)
-    discount: float = _setting(0.99, minimum=0.0, maximum=0.9999)
-    gae_decay: float = _setting(0.95, minimum=0.0, maximum=1.0)
-    smallest_noise: float = _setting(0.05, above=0.0)
-    final_noise: float = _setting(2.0, above=0.0)
-    critic_warmup: int = _setting(5, minimum=0)
-    critic_hidden: tuple[int, ...] = (256, 256)
-    initial_noise: float = _setting(0.2, above=0.0)
-    noise_correlation: float = _setting(0.0, minimum=0.0, maximum=0.99)
-    reward_terms: tuple[str, ...] = ()
-    largest_reward: float = _setting(20.0, above=0.0)
-    demonstration_weight: float = _setting(0.1, minimum=0.0)
-    demonstration_decay: float = _setting(0.97, minimum=0.0, maximum=1.0)
-    demonstration_starts: float = _setting(0.5, minimum=0.0, maximum=1.0)
-    demonstration_starts_until: float = _setting(0.6, above=0.0, maximum=1.0)
-    disturbed: float = _setting(0.5, minimum=0.0, maximum=1.0)
-    disturbances: tuple[str, ...] = ("push", "slip", "pose_error", "friction")
-    check_every: int = _setting(40, minimum=1)
-    check_cases: int = _setting(64, minimum=1)
-
-    def starts_share(self, iteration: int) -> float:
-        """Share of episodes that begin in a recorded state, at an iteration."""
-        left = 1.0 - iteration / (self.iterations * self.demonstration_starts_until)
-        return self.demonstration_starts * max(0.0, left)
-
-    def rate(self, iteration: int) -> float:
-        """The policy's learning rate at an iteration."""
-        return self.learning_rate + (self.final_learning_rate - self.learning_rate) * iteration / self.iterations
 
 
 @dataclass
@@ -174,6 +96,7 @@ def fine_tune(state: FineTuning) -> Iterator[Progress]:
             **{f"reward/{name}": mean for name, mean in segment.terms.items()},
             "noise": state.policy.head.std().mean().item(),
             "disturbed_share": config.disturbed if config.disturbances else 0.0,
+            **state.rollout.starts.magnitudes.values(),
             "demonstration_starts": config.starts_share(state.iteration - 1),
             "simulation_s": collected - begun,
             "learning_s": time.perf_counter() - collected,

@@ -151,10 +151,17 @@ class Rollout:
         own = worlds[self._own_start[worlds] & (self._limit[worlds] == self.environment.task.horizon)]
         entered = self.environment.entry.entered.numpy()[own].sum()
         successes = self.environment.judgement.success_once.numpy()[own].sum()
+        self._note(worlds[self._limit[worlds] == self.environment.task.horizon])
         counts = np.array([len(worlds), len(own), entered, successes])
         self._limit[worlds] = self.environment.task.horizon
         self._reset(worlds, from_demonstrations)
         return counts
+
+    def _note(self, worlds: NDArray[np.int64]) -> None:
+        """Count whether these worlds' disturbances were withstood."""
+        judgement = self.environment.judgement
+        stood = judgement.success_once & ((judgement.lost_at < 0) | (judgement.recovered_at >= 0))
+        self.starts.magnitudes.note(self.environment.disturbances.kinds(worlds), stood.numpy()[worlds].tolist())
 
     def _reset(self, worlds: NDArray[np.int64], from_demonstrations: float) -> None:
         begin, own = self.starts.draw(len(worlds), from_demonstrations)
@@ -171,6 +178,7 @@ class Rollout:
             "drawn": self._drawn.numpy().copy(),
         }
         arrays |= {f"observation/{name}": value.numpy().copy() for name, value in self._observation.items()}
+        arrays |= {f"magnitudes/{name}": value for name, value in self.starts.magnitudes.save().items()}
         return arrays | {f"environment/{name}": value for name, value in self.environment.save().items()}
 
     def restore(self, saved: Mapping[str, NDArray[np.generic]]) -> None:
@@ -180,6 +188,7 @@ class Rollout:
         self._drawn = torch.from_numpy(np.array(saved["drawn"]))
         self.noise.set_state(torch.from_numpy(np.array(saved["noise"])))
         self._observation = {k: torch.from_numpy(np.array(v)) for k, v in _below(saved, "observation").items()}
+        self.starts.magnitudes.restore(_below(saved, "magnitudes"))
         self.environment.restore(_below(saved, "environment"))
 
 

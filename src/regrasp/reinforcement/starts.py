@@ -1,11 +1,11 @@
 """Where training episodes begin: at the task's own starts or in recorded states, undisturbed or disturbed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.tasks.task import Disturbance, Task
 
 
@@ -26,7 +26,7 @@ class Starts:
         task: which task.
         recorded: states (N, S) of all demonstrations and their objects (N,), or None: then every episode begins at the
             task's own start.
-        kinds: disturbances to train under.
+        magnitudes: which disturbances to train under, and how strong.
         disturbed: share of episodes with a disturbance.
         generator: the source of every draw; its state is part of a resumable run.
     """
@@ -35,13 +35,13 @@ class Starts:
         self,
         task: Task,
         recorded: tuple[NDArray[np.float64], NDArray[np.int64]] | None,
-        kinds: Sequence[str],
+        magnitudes: Magnitudes,
         disturbed: float,
         generator: np.random.Generator,
     ) -> None:
         self.task = task
-        self.kinds = tuple(kinds)
-        self.disturbed = disturbed if self.kinds else 0.0
+        self.magnitudes = magnitudes
+        self.disturbed = disturbed if magnitudes.kinds else 0.0
         self.generator = generator
         self._recorded = recorded
 
@@ -65,7 +65,8 @@ class Starts:
         return Placement(objects, states, disturbances, seeds), ~chosen
 
     def _disturbance(self) -> Disturbance:
-        kind = "none"
-        if self.generator.random() < self.disturbed:
-            kind = self.kinds[int(self.generator.integers(len(self.kinds)))]
-        return self.task.draw_disturbance(kind, self.generator)
+        if self.generator.random() >= self.disturbed:
+            return self.task.draw_disturbance("none", self.generator)
+        kinds = self.magnitudes.kinds
+        kind = kinds[int(self.generator.integers(len(kinds)))]
+        return self.task.draw_disturbance(kind, self.generator, self.magnitudes.of(kind))

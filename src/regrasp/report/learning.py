@@ -84,6 +84,8 @@ def curves(progress: Sequence[ProgressRecord]) -> tuple[list[Curve], list[Curve]
         ("Success and contact entry while learning", True, lambda n: "success" in n or "contact_entry" in n),
         ("", False, lambda n: n in ("loss", "return", "kl", "lambda_bc")),
         ("Share of disturbed worlds", True, lambda n: "disturb" in n and "success" not in n),
+        ("Disturbance magnitudes, share of the task's range", True, lambda n: n.startswith("magnitude/")),
+        ("Disturbance magnitudes, more kinds", True, lambda n: n.startswith("magnitude/")),
     ]
     told: list[Curve] = []
     for title, shares, belongs in rules:
@@ -105,7 +107,7 @@ def curve_figure(curve: Curve, parts: Sequence[Stretch], name: str, description:
             for place, points in enumerate(lines):
                 x, y = zip(*points, strict=True)
                 marker = "o" if len(points) <= FEW else ""
-                label = "" if place else plain(value)
+                label = "" if place else plain(value.removeprefix("magnitude/"))
                 axes.plot(x, y, marker=marker, linestyle=style, color=color, label=label, markersize=3.5, linewidth=1.5)
         axes.grid(axis="y")
         if curve.shares:

@@ -1,6 +1,6 @@
 """The section on what demonstrations taught, what of it the policies kept, and what fine-tuning discovered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from regrasp.report.diagnosed import taught_lines
@@ -46,39 +46,40 @@ def _expected(one: Mapping[str, Any], of: Mapping[str, int]) -> str:
     if one["part"] == "teaches":
         counts = f"{shown}, {known['cloned']} of {of['cloned']} trials of the cloned policy"
         return f"demonstrations teach {one['name']}: {_held(one['holds'])} ({counts})."
+    if one["holds"] is None:
+        return f"fine-tuning discovers {one['name']}: cannot be told ({shown}; nothing was fine-tuned)."
     counts = f"{shown}, {known['recoveries']} of {of['tuned_recoveries']} verified recoveries of the fine-tuned policy"
     return f"fine-tuning discovers {one['name']}: {_held(one['holds'])} ({counts})."
 
 
-def _held(holds: bool | None) -> str:
-    return "cannot be told" if holds is None else "held" if holds else "did not hold"
+def _held(holds: bool) -> str:
+    return "held" if holds else "did not hold"
 
 
 def _tables(name: str, found: Mapping[str, Any]) -> Html:
-    items, of = found[name], found["of"]
+    items = found[name]
     if not items:
         return tag("p", f"{_TITLES[name]}: none.", class_="note")
-    ends = "_recoveries" if name == "corrections" else ""
-    # What is shown of corrections is counted over verified recoveries, and of the rest over whole episodes and trials.
-    heads = [
-        name.removesuffix("s"),
-        *(
-            f"{who} ({of[source + ends]})"
-            for who, source in (("demonstrations", "demonstrations"), ("cloned", "cloned"), ("fine-tuned", "tuned"))
-        ),
-        *([] if ends else [f"recoveries ({of['tuned_recoveries']})"]),
-        "what became of it",
-    ]
-    whole = table(_TITLES[name], heads, [_line(one, bool(ends)) for one in items[:SHOWN]])
+    columns = _columns(found["of"], name == "corrections")
+    heads = [name.removesuffix("s"), *columns.values(), "what became of it"]
+    lines = [[one["name"], *(str(one[column]) for column in columns), _fate(one)] for one in items]
+    whole = table(_TITLES[name], heads, lines[:SHOWN])
     if len(items) <= SHOWN:
         return whole
-    rest = table(f"{_TITLES[name]}, continued", heads, [_line(one, bool(ends)) for one in items[SHOWN:]])
+    rest = table(f"{_TITLES[name]}, continued", heads, lines[SHOWN:])
     return tag("div", whole, details(f"{len(items) - SHOWN} rarer {name}", rest))
 
 
-def _line(one: Mapping[str, Any], correction: bool) -> Sequence[str]:
-    counts = ["demonstrations", "cloned", "tuned", *([] if correction else ["recoveries"])]
-    return [one["name"], *(str(one[count]) for count in counts), _fate(one)]
+def _columns(of: Mapping[str, int], corrections: bool) -> dict[str, str]:
+    """Count → head of its column. Corrections are counted over verified recoveries, the rest over all there is."""
+    ends = "_recoveries" if corrections else ""
+    heads = {
+        source: f"{who} ({of[source + ends]})"
+        for source, who in (("demonstrations", "demonstrations"), ("cloned", "cloned"), ("tuned", "fine-tuned"))
+        if of[source]
+    }
+    verified = {"recoveries": f"recoveries ({of['tuned_recoveries']})"}
+    return heads if corrections or not of["tuned"] else heads | verified
 
 
 def _fate(one: Mapping[str, Any]) -> str:

@@ -55,6 +55,11 @@ _NOISE_PER_UNIT = {"rad": 1.0, "rotation": 1.0, "m": 0.1}
 _NEVER = np.iinfo(np.int64).max // 4
 
 
+def neutral(kind: str) -> float:
+    """The magnitude of a kind that changes nothing."""
+    return 1.0 if UNITS[kind].startswith("×") else 0.0
+
+
 @dataclass(frozen=True)
 class Disturbance:
     """One scheduled disturbance.
@@ -118,6 +123,10 @@ class Disturbances:
     def watched_from(self) -> NDArray[np.int64]:
         """(B,) control step from which a loss counts: where the disturbance began to act, or 0 without any."""
         return np.where(self._kind == 0, 0, np.where(self.began < 0, _NEVER, self.began))
+
+    def kinds(self, worlds: NDArray[np.int64]) -> list[str]:
+        """The kind of each of the named worlds (n,)."""
+        return [KINDS[number] for number in self._kind[worlds]]
 
     def schedule(self, worlds: NDArray[np.int64], disturbances: Sequence[Disturbance], seeds: Sequence[int]) -> None:
         """Give freshly placed worlds their disturbance; `seeds` feed the noise of `sensor_noise`."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from regrasp.actor import ActionInterface
 from regrasp.fields import Fields, digest_of
 from regrasp.judges.judge import Judge
-from regrasp.simulation.disturbance import Disturbance
+from regrasp.simulation.disturbance import Disturbance, neutral
 from regrasp.simulation.readings import Readings
 from regrasp.simulation.render import Camera
 from regrasp.simulation.scene import Scene
@@ -173,12 +173,17 @@ class Task:
         low, high = (torch.tensor(limit, dtype=torch.float64) for limit in (self.interface.low, self.interface.high))
         return (low + high) / 2, (high - low) / 2
 
-    def draw_disturbance(self, kind: str, generator: np.random.Generator) -> Disturbance:
-        """One disturbance of a kind, drawn from its range; `none` draws nothing."""
+    def draw_disturbance(self, kind: str, generator: np.random.Generator, scale: float = 1.0) -> Disturbance:
+        """One disturbance of a kind, drawn from its range; `none` draws nothing.
+
+        A scale below 1 brings the magnitude that much closer to no disturbance at all.
+        """
         if kind == "none":
             return Disturbance()
         span = self.disturbances[kind]
         magnitude = float(generator.uniform(span.low, span.high))
+        if scale != 1.0:  # the whole range stays as drawn, to the bit
+            magnitude = neutral(kind) + scale * (magnitude - neutral(kind))
         direction = generator.standard_normal(3) * (1.0, 1.0, 0.0 if span.planar else 1.0)
         direction /= np.linalg.norm(direction)
         return Disturbance(
