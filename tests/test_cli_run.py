@@ -124,7 +124,7 @@ def test_another_seed_in_the_same_folder_is_refused(place: Path, whole: tuple[Pa
             ("seed = 3", 'seed = 3\nteaches = ["thumb+paw"]'),
             "teaches: found 'thumb+paw', expected regions as thumb+index",
         ),
-        (("seed = 3", 'seed = 3\ndiscovers = ["palm -> -> palm"]'), "(valid names: palm, thumb, index,"),
+        (("discovers = []", 'discovers = ["palm -> -> palm"]'), "(valid names: thumb, index,"),
         (('"push"', '"shove"'), "found 'shove', expected names that adroit-door has (valid names: push"),
     ],
 )
