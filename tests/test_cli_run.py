@@ -121,7 +121,7 @@ def test_another_seed_in_the_same_folder_is_refused(place: Path, whole: tuple[Pa
         (('task = "adroit-door"', 'task = "adroit-dor"'), "task: found 'adroit-dor', expected the name of a task"),
         (('"panel.json"', '"none.json"'), "none.json: found no such file, expected a panel file"),
         (
-            ("seed = 3", 'seed = 3\nteaches = ["thumb+paw"]'),
+            ("teaches = []", 'teaches = ["thumb+paw"]'),
             "teaches: found 'thumb+paw', expected regions as thumb+index",
         ),
         (("discovers = []", 'discovers = ["palm -> -> palm"]'), "(valid names: thumb, index,"),

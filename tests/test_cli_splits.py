@@ -71,7 +71,9 @@ def make_run(path: Path, demonstrations: dict[str, Any] | None) -> Path:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_run(tmp_path_factory.mktemp("runs") / "cube", {"digest": "d" * 64})
+    return make_run(
+        tmp_path_factory.mktemp("runs") / "cube", {"digest": "d" * 64, "source": "test", "episodes": 1, "steps": 1}
+    )
 
 
 def ask(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:

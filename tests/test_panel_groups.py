@@ -77,7 +77,7 @@ def test_statistics_are_those_of_statsmodels() -> None:
 
 
 def test_strict_fails_on_a_regression_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = make_run(tmp_path / "cube", {"digest": "d" * 64})
+    run = make_run(tmp_path / "cube", {"digest": "d" * 64, "source": "test", "episodes": 1, "steps": 1})
     bc, rl = (str(run / "checkpoints" / name) for name in ("bc", "rl"))
     assert main(["compare", bc, rl, "--strict"]) == 0
     assert main(["compare", rl, bc]) == 0
@@ -88,7 +88,7 @@ def test_strict_fails_on_a_regression_alone(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_show_trial_refuses_a_case_that_there_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = make_run(tmp_path / "cube", {"digest": "d" * 64})
+    run = make_run(tmp_path / "cube", {"digest": "d" * 64, "source": "test", "episodes": 1, "steps": 1})
     panel, out = run / "panel.json", tmp_path / "trial.png"
     asked = ["show", "trial", str(run / "checkpoints/rl"), "--panel", str(panel), "--out", str(out)]
     assert main([*asked, "--case", "32"]) == 2

@@ -32,7 +32,8 @@ def advise(
 
     Plays the cases that the cloned policy of a run failed again, and looks for those whose last contact lies outside of
     what the demonstrations of FILE show. Then it picks the cases around whose contact most of these failures lie.
-    FILE may have grown since the run: what was recorded meanwhile counts as covered.
+    FILE may have grown since the run: what was recorded meanwhile counts as covered. Record starts like those of the
+    cases, not the very same: the panel must stay new to the policy.
 
     Args:
         file: the demonstration file, as the run learned from or longer.
@@ -61,7 +62,7 @@ def advise(
     moments = last_contacts(opened, judged_policies(opened, ("bc",), threads)[0], manifold, threads)
     failed = [one for one in moments if not one.success]
     outside = [one for one in failed if one.distance > manifold.reach]
-    chosen = next_recordings(manifold, outside, count)
+    chosen = next_recordings(manifold, outside, count, opened.task.held_out)
     found: dict[str, Any] = {
         "file": str(file),
         "run": str(run),
@@ -148,12 +149,15 @@ def _start(task: "Task", moment: "Moment", taught: "Sequence[Episode]") -> list[
 
 def _shown(found: Mapping[str, Any]) -> list[str | Table]:
     from regrasp.panel.statistics import Rate
-    from regrasp.report.wording import counted, kind, number, plain
+    from regrasp.report.wording import counted, kind, listed, number, plain
 
     outside = Rate(**found["outside"])
     said = f"{counted(outside)} of the cloned policy's failures have their last contact outside of {found['file']}."
     if not found["recordings"]:
         return [f"{said} Nothing to record for these."]
+    unseen = [f"{one['contact']} (in {one['failures']})" for one in found["contacts"] if not one["demonstrations"]]
+    if unseen:
+        said += f" No demonstration shows the last contact {listed(unseen)}."
     rows = []
     for one in found["recordings"]:
         start = ", ".join(
@@ -171,7 +175,7 @@ def _shown(found: Mapping[str, Any]) -> list[str | Table]:
                 f"{len(one['covers'])} of {outside.count}",
             ]
         )
-    columns = ["start of case", "object", "through contact", "disturbance", "start differs in", "failures covered"]
+    columns = ["start like case", "object", "through contact", "disturbance", "start differs in", "failures covered"]
     contacts = [[one["contact"], str(one["failures"]), str(one["demonstrations"])] for one in found["contacts"]]
     objects = [
         [
@@ -181,11 +185,13 @@ def _shown(found: Mapping[str, Any]) -> list[str | Table]:
         ]
         for one in found["objects"]
     ]
+    lasting = "Record such starts, not the very same: the panel's cases must stay new to the policy."
     best = found["recordings"][0]
     watch = f"regrasp show trial {found['run']}/checkpoints/bc --panel {found['run']}/panel.json --out trial.png --case"
     return [
         said,
         table("Record next", columns, rows),
+        lasting,
         table("Contacts", ["last contact", "failures outside", "demonstrations that show it"], contacts[:10]),
         table("Objects", ["object", "failures outside", "demonstrations with it"], objects[:10]),
         f"To watch one: {watch} {best['case']}",

@@ -165,7 +165,7 @@ def _planner(found: Mapping[str, Any]) -> list[str]:
 
     unsolved = found["suspects"]["disturbances"]["unsolved"]
     said = f"Neither policy could do {len(unsolved)} disturbed cases{_numbers(unsolved)}."
-    if found["planner"] is None:
+    if found["planner"] is None or not unsolved:
         return [said]
     solved = Rate(**found["planner"]["solved"])
     rest = found["planner"]["unsolved"]

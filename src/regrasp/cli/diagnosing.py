@@ -40,11 +40,12 @@ def judged_policies(run: Run, names: Sequence[str], threads: int = 0) -> list[Ju
     found = []
     with Database(run.folder.database) as store:
         made = {row.name for row in store.checkpoints()}
+        missing = [name for name in names if name not in made]
+        if missing:
+            there = f"only {', '.join(sorted(made))}" if made else "none"
+            wanted = f"one named {missing[0]}, as a run keeps it that went to its end"
+            raise InputError(run.folder.path, "checkpoints", there, wanted)
         for name in names:
-            if name not in made:
-                found_instead = f"only {', '.join(sorted(made))}" if made else "none"
-                wanted = f"one named {name}, as a run keeps it that went to its end"
-                raise InputError(run.folder.path, "checkpoints", found_instead, wanted)
             checkpoint = open_checkpoint(run.folder.checkpoint(name), run.task)
             found.append(Judged(checkpoint, judged_trials(checkpoint, run.panel, threads, store, console())))
     return found

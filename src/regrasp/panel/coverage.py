@@ -7,7 +7,7 @@ every region wrong, is at distance 1. *Outside* is what lies further from its ne
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,9 @@ INSIDE = 0.95
 """Share of a demonstration's own contact states that the others reach."""
 FLAT = 1e-2
 """Columns that hardly move count as if they spread over this part of their size: rounding is no distance."""
+
+ROUNDING = 1e-5
+"""Spread of a column that is always 0: what float32 makes of it is no distance either."""
 
 
 class ContactManifold:
@@ -50,7 +53,7 @@ class ContactManifold:
             raise ValueError("fewer than two demonstrations touch the object")
         self._regions = regions
         self._middle = seen.mean(0)
-        self._spread = np.maximum(seen.std(0), FLAT * np.abs(seen).max(0) + 1e-9)
+        self._spread = np.maximum(seen.std(0), FLAT * np.abs(seen).max(0) + ROUNDING)
         states = self._features(seen, modes[touching])
         self.modes = Counter(modes[touching].tolist())
         self._tree = KDTree(states)
@@ -114,29 +117,37 @@ class Recording:
 
     Attributes:
         moment: where the policy fails in that case.
-        covers: failures outside the demonstrations that lie within reach of this one, itself and those of no earlier
-            recording.
+        covers: cases of the failures that lie within reach of this one, and of no earlier recording.
     """
 
     moment: Moment
     covers: tuple[int, ...]
 
 
-def next_recordings(manifold: ContactManifold, failed: Sequence[Moment], count: int) -> list[Recording]:
+def next_recordings(
+    manifold: ContactManifold, failed: Sequence[Moment], count: int, forbidden: Collection[str] = ()
+) -> list[Recording]:
     """Greedily, the failures whose surroundings hold the most others that no earlier choice covers.
 
     Maximum coverage; the greedy choice is within 1 - 1/e of the best (Nemhauser, Wolsey and Fisher 1978).
+
+    Args:
+        manifold: of the demonstrations.
+        failed: failures outside of them.
+        count: recordings, at most.
+        forbidden: objects that nobody may demonstrate with; failures with them can only be covered by others.
     """
     if not failed:
         return []
     states, modes = np.stack([one.observed for one in failed]), np.array([one.mode for one in failed], np.uint8)
-    near = manifold.apart(states, modes) <= manifold.reach
-    open_, chosen = np.ones(len(failed), bool), list[Recording]()
-    while open_.any() and len(chosen) < count:
-        gains = (near & open_).sum(1) * open_
-        best = int(gains.argmax())
-        covered = near[best] & open_
+    allowed = np.array([one.trial.object not in forbidden for one in failed])
+    near = (manifold.apart(states, modes) <= manifold.reach) & allowed[:, None]
+    uncovered, chosen = np.ones(len(failed), bool), list[Recording]()
+    while (near & uncovered).any() and len(chosen) < count:
+        # Of equals, one that nothing covers yet.
+        best = int(((near & uncovered).sum(1) + 0.5 * (uncovered & allowed)).argmax())
+        covered = near[best] & uncovered
         cases = tuple(one.trial.case for one, own in zip(failed, covered, strict=True) if own)
         chosen.append(Recording(failed[best], cases))
-        open_ &= ~covered
+        uncovered &= ~covered
     return chosen

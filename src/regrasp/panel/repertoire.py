@@ -46,8 +46,8 @@ class Shown:
 
 
 def shown_in(trials: Iterable[Trial]) -> Shown:
-    """What trials show; a recovery is one that the judge verified."""
-    rows = [(np.frombuffer(trial.modes, np.uint8), trial) for trial in trials]
+    """What trials show but for those that broke down; a recovery is one that the judge verified."""
+    rows = [(np.frombuffer(trial.modes, np.uint8), trial) for trial in trials if not trial.failure]
     recovered = [(modes, trial) for modes, trial in rows if trial.lost and trial.recovered]
     return Shown(
         [modes for modes, _ in rows],

@@ -66,12 +66,17 @@ class StyleChange:
 def suspect_reward(
     before: Sequence[Trial], after: Sequence[Trial], primary: str, regions: Sequence[str]
 ) -> StyleChange:
-    """Compare two policies' rows of the same cases, in the same order."""
-    counts = [np.stack([_mode_counts(trial) for trial in rows]) for rows in (before, after)]
+    """Compare two policies' rows of the same cases, in the same order.
+
+    Style and reward are those of the cases in which neither broke down.
+    """
+    sound = [(a, b) for a, b in zip(before, after, strict=True) if not a.failure and not b.failure]
+    styled = [[pair[side] for pair in sound] for side in (0, 1)]
+    counts = [np.array([_mode_counts(trial) for trial in rows]).reshape(-1, 256) for rows in styled]
     distance = style_distance(*(_style(one) for one in counts))
     swapped = _swapped_distances(*counts)
     shares = [_style(one) for one in counts]
-    paid = [np.array([trial.total_reward for trial in rows]) for rows in (before, after)]
+    paid = [np.array([trial.total_reward for trial in rows]) for rows in styled]
     rates = [rate_of(map(OUTCOMES[primary], rows)) for rows in (before, after)]
     test = mcnemar_exact(*([OUTCOMES[primary](trial) for trial in rows] for rows in (before, after)))
     p = (1 + int((swapped >= distance).sum())) / (1 + len(swapped))
@@ -83,12 +88,16 @@ def suspect_reward(
         p=p,
         appeared=_changed(shares[0], shares[1], regions),
         vanished={name: (old, new) for name, (new, old) in _changed(shares[1], shares[0], regions).items()},
-        reward=(float(paid[0].mean()), float(paid[1].mean())),
+        reward=(_mean(paid[0]), _mean(paid[1])),
         reward_p=rose,
         success=(rates[0], rates[1]),
         test=test,
         holds=p < ALPHA and distance >= OTHER_STYLE and rose < ALPHA and fell,
     )
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else 0.0
 
 
 def _mode_counts(trial: Trial) -> NDArray[np.float64]:
