@@ -57,7 +57,17 @@ def comparison() -> str:
     names = ("runs/a-long-name-of-a-run/checkpoints/bc", "runs/a-long-name-of-a-run/checkpoints/rl")
     digests = {"A": example.DIGEST, "B": example.DIGEST, "panel": example.DIGEST}
     record = ComparisonRecord(
-        base.task, names, digests, base.primary, base.rate, 100, base.regions, trials, base.comparison, strips=strips
+        base.task,
+        names,
+        digests,
+        base.primary,
+        base.rate,
+        100,
+        base.regions,
+        trials,
+        base.comparison,
+        style_distance=base.style_distance,
+        strips=strips,
     )
     return comparison_page(record)
 

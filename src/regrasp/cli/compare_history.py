@@ -204,10 +204,10 @@ def _rate_cell(rate: Mapping[str, Any]) -> str:
 def _legend(found: Mapping[str, Any]) -> str:
     from regrasp.report.wording import outcome
 
-    steps = f"its p corrected for {found['tests']} steps (Holm)" if found["tests"] > 1 else "one of them"
+    corrected = f", its p corrected for {found['tests']} steps (Holm)" if found["tests"] > 1 else ""
     return (
-        f"Since: change of {outcome(found['primary'])} [points] with its 95 % interval, and McNemar's exact test, "
-        f"{steps}. Broken since: cases that an earlier checkpoint could do and this one cannot. "
+        f"Since: change of {outcome(found['primary'])} [points] with its 95 % interval, and McNemar's exact test"
+        f"{corrected}. Broken since: cases that an earlier checkpoint could do and this one cannot. "
         "Loss and recovery: of the disturbed cases. Steps: control steps simulated for the checkpoint."
     )
 

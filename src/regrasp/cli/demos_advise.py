@@ -149,7 +149,7 @@ def _start(task: "Task", moment: "Moment", taught: "Sequence[Episode]") -> list[
 
 def _shown(found: Mapping[str, Any]) -> list[str | Table]:
     from regrasp.panel.statistics import Rate
-    from regrasp.report.wording import counted, kind, listed, number, plain
+    from regrasp.report.wording import counted, kind, listed, number
 
     outside = Rate(**found["outside"])
     said = f"{counted(outside)} of the cloned policy's failures have their last contact outside of {found['file']}."
@@ -158,24 +158,15 @@ def _shown(found: Mapping[str, Any]) -> list[str | Table]:
     unseen = [f"{one['contact']} (in {one['failures']})" for one in found["contacts"] if not one["demonstrations"]]
     if unseen:
         said += f" No demonstration shows the last contact {listed(unseen)}."
-    rows = []
+    rows, starts = [], []
     for one in found["recordings"]:
-        start = ", ".join(
-            f"{plain(part['name'])} {number(part['value'])} (shown: {number(part['low'])} to {number(part['high'])})"
-            for part in one["start"]
-        )
         hit = kind(one["disturbance"]) + (f" {number(one['magnitude'])}" if one["magnitude"] else "")
-        rows.append(
-            [
-                str(one["case"]),
-                f"{one['object']} ({one['demonstrations_of_object']} shown)",
-                f"{one['contact']} ({one['demonstrations_of_contact']} shown)",
-                hit,
-                start,
-                f"{len(one['covers'])} of {outside.count}",
-            ]
-        )
-    columns = ["start like case", "object", "through contact", "disturbance", "start differs in", "failures covered"]
+        through = f"{one['contact']} ({one['demonstrations_of_contact']} shown)"
+        covered = f"{len(one['covers'])} of {outside.count}"
+        held = f"{one['object']} ({one['demonstrations_of_object']} shown)"
+        rows.append([str(one["case"]), held, through, hit, covered])
+        starts.append(f"Start of case {one['case']}: {'; '.join(map(_unusual, one['start']))}.")
+    columns = ["start like case", "object", "through contact", "disturbance", "failures covered"]
     contacts = [[one["contact"], str(one["failures"]), str(one["demonstrations"])] for one in found["contacts"]]
     objects = [
         [
@@ -191,8 +182,19 @@ def _shown(found: Mapping[str, Any]) -> list[str | Table]:
     return [
         said,
         table("Record next", columns, rows),
+        *starts,
         lasting,
         table("Contacts", ["last contact", "failures outside", "demonstrations that show it"], contacts[:10]),
         table("Objects", ["object", "failures outside", "demonstrations with it"], objects[:10]),
         f"To watch one: {watch} {best['case']}",
     ]
+
+
+def _unusual(part: Mapping[str, Any]) -> str:
+    """One column of a start, and what the demonstrations' starts have there."""
+    from regrasp.report.wording import number, plain
+
+    unit = f" {part['unit']}" if part["unit"] != "1" else ""
+    return (
+        f"{plain(part['name'])} {number(part['value'])}{unit} (shown: {number(part['low'])} to {number(part['high'])})"
+    )

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from regrasp.cli.output import progress
 from regrasp.cli.sharding import players
+from regrasp.contact import style, style_distance
 from regrasp.errors import InputError
 from regrasp.judges.judge import never
 from regrasp.panel.cases import Case, Panel, read_panel
@@ -243,3 +245,9 @@ def _unjudged(checkpoint: Checkpoint, found: str, panel: Path | None) -> InputEr
     return InputError(
         folder, "", found, f"a judged checkpoint (judge it with: regrasp evaluate {folder} --panel {file})"
     )
+
+
+def style_between(first: Sequence[Trial], second: Sequence[Trial]) -> float:
+    """Jensen–Shannon distance of the contact styles of two policies' trials."""
+    styles = [style(np.frombuffer(b"".join(row.modes for row in rows), np.uint8)) for rows in (first, second)]
+    return style_distance(*styles)

@@ -86,7 +86,7 @@ def _report_run(run: Path, out: Path | None, task: str | None, json: bool) -> No
 def _record(
     folder: "RunFolder", resolved: dict[str, Any], task: "Task", panel: "Panel", store: "Database"
 ) -> "RunRecord":
-    from regrasp.cli.judging import facts_of
+    from regrasp.cli.judging import facts_of, style_between
     from regrasp.cli.opening import Run
     from regrasp.report.record import RunRecord
     from regrasp.simulation.disturbance import UNITS
@@ -119,7 +119,7 @@ def _record(
         curriculum=resolved["curriculum"],
         definitions=_definitions(task),
         units=UNITS,
-        style_distance=_style_distance(cloned, tuned),
+        style_distance=style_between(cloned.trials, tuned.trials) if cloned and tuned else None,
         strips=_strips(folder, task, panel, {"cloned": cloned, "fine-tuned": tuned}),
         facts=facts_of(task),
         demonstrated=bool(resolved["demonstrations"]),
@@ -223,17 +223,6 @@ def _definitions(task: "Task") -> dict[str, str]:
         "success_at_end": f"{what}, on the last control step",
         "success_held": f"{what}, on more than {judge.held_steps} control steps",
     }
-
-
-def _style_distance(cloned: "Judged | None", tuned: "Judged | None") -> float | None:
-    import numpy as np
-
-    from regrasp.contact import style, style_distance
-
-    if cloned is None or tuned is None:
-        return None
-    styles = [style(np.frombuffer(b"".join(row.modes for row in one.trials), np.uint8)) for one in (cloned, tuned)]
-    return style_distance(styles[0], styles[1])
 
 
 def _strips(

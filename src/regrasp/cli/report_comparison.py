@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def report_comparison(a: Path, b: Path, file: Path | None, out: Path | None, task: str | None, json: bool) -> None:
     """Write the page; both must have been judged on the whole panel."""
-    from regrasp.cli.judging import facts_of, open_checkpoint, stored_trials
+    from regrasp.cli.judging import facts_of, open_checkpoint, stored_trials, style_between
     from regrasp.panel.cases import read_panel
     from regrasp.panel.comparison import compare as compare_trials
     from regrasp.report.compared import ComparisonRecord, comparison_page, comparison_sentence
@@ -44,6 +44,7 @@ def report_comparison(a: Path, b: Path, file: Path | None, out: Path | None, tas
         regions=first.task.regions,
         facts=facts,
         trials=rows,
+        style_distance=style_between(rows["A"], rows["B"]),
         comparison=found.to_json(),
         strips=_strips(first, second, file or first.run.path / "panel.json", rows),
     )

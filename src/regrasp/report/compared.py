@@ -12,7 +12,7 @@ from regrasp.report.markup import Html, figure, section, table, tag
 from regrasp.report.page import whole_page
 from regrasp.report.record import Strip
 from regrasp.report.recovering import times_section
-from regrasp.report.wording import counted, difference_of, kind, outcome, p_value, recovered, span
+from regrasp.report.wording import counted, difference_of, kind, outcome, p_value, recovered, span, style_note
 from regrasp.trial import Trial
 
 _LINKS = {
@@ -30,7 +30,7 @@ class ComparisonRecord:
     """Everything that the page shows.
 
     Attributes:
-        task, primary, rate, regions, facts, recovery_window, strips: as in `RunRecord`.
+        task, primary, rate, regions, facts, recovery_window, style_distance, strips: as in `RunRecord`.
         names: folders of A and B.
         digests: of what → digest.
         trials: `A` and `B` → their rows on the panel.
@@ -47,6 +47,7 @@ class ComparisonRecord:
     trials: Mapping[str, Sequence[Trial]]
     comparison: Mapping[str, Any]
     facts: Facts = UNKNOWN
+    style_distance: float | None = None
     strips: Sequence[Strip] = ()
 
 
@@ -67,8 +68,11 @@ def comparison_page(record: ComparisonRecord) -> str:
     tone = {"improved": "good", "regressed": "bad"}.get(record.comparison["verdict"], "open")
     gained, broken = (len(record.comparison[name]) for name in ("gained", "broken"))
     flips = f"B can what A could not in {gained} cases, and cannot what A could in {broken}."
+    a, b = (tag("code", name) for name in record.names)
+    who = tag("p", "A is ", a, " and B is ", b, ".")
+    said = tag("p", comparison_sentence(record), class_=f"verdict {tone}")
     sections = [
-        section("verdict", "Verdict", tag("p", comparison_sentence(record), class_=f"verdict {tone}"), tag("p", flips)),
+        section("verdict", "Verdict", said, who, tag("p", flips)),
         _recovery(record),
         grid_section(record.trials, record.primary),
         times_section(record.trials, record.rate, record.recovery_window, record.facts.horizon),
@@ -111,7 +115,8 @@ def _contact(record: ComparisonRecord) -> Html:
         )
         for name, rows in trials.items()
     ]
-    return section("contact", title, tag("div", *drawn, class_="grid"))
+    note = [tag("p", style_note(record.style_distance))] if record.style_distance is not None else []
+    return section("contact", title, *note, tag("div", *drawn, class_="grid"))
 
 
 def _making(record: ComparisonRecord) -> Html:

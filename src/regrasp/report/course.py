@@ -15,7 +15,7 @@ from regrasp.report.figures import (
 from regrasp.report.learning import Curve, Stretch, curve_figure, curves, stretches
 from regrasp.report.markup import Html, details, figure, section, table, tag
 from regrasp.report.record import RunRecord, Strip
-from regrasp.report.wording import listed, number, percent
+from regrasp.report.wording import listed, number, percent, style_note
 from regrasp.trial import Trial
 
 
@@ -74,10 +74,7 @@ def contact_section(record: RunRecord) -> Html:
 def _style_note(record: RunRecord) -> str:
     note = "A contact mode is the set of hand regions that touch the object at one control step."
     if record.style_distance is not None:
-        note += (
-            f" The contact styles of the two policies lie {record.style_distance:.2f} apart (Jensen–Shannon distance: "
-            "0 is the same style, 1 is no mode in common)."
-        )
+        note += f" {style_note(record.style_distance)}"
     return note
 
 

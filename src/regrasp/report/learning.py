@@ -81,7 +81,11 @@ def curves(progress: Sequence[ProgressRecord]) -> tuple[list[Curve], list[Curve]
     """The curves that tell the story, and all others; values that were never finite are left out."""
     names = list(dict.fromkeys(n for record in progress for n, value in record.values.items() if math.isfinite(value)))
     rules: list[tuple[str, bool, Callable[[str], bool]]] = [
-        ("Success and contact entry while learning", True, lambda n: "success" in n or "contact_entry" in n),
+        (
+            "Success and contact entry while learning",
+            True,
+            lambda n: "/" not in n and ("success" in n or "contact_entry" in n),
+        ),
         ("", False, lambda n: n in ("loss", "return", "kl", "lambda_bc")),
         ("Share of disturbed worlds", True, lambda n: "disturb" in n and "success" not in n),
         ("Disturbance magnitudes, share of the task's range", True, lambda n: n.startswith("magnitude/")),

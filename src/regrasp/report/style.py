@@ -102,5 +102,7 @@ th[aria-sort=descending] button::after{content:"\\2193";opacity:1}
   --open-soft:#eceef1}
 body{font-size:12px}section{border:0;padding:0}figure,tr,h2,h3{break-inside:avoid}h2,h3{break-after:avoid}
 nav,.skip{display:none}.scroll{overflow:visible}th,td{white-space:normal}th button::after{content:""}
-details::details-content{content-visibility:visible;display:block}}
+pre{white-space:pre-wrap;overflow-wrap:anywhere}
+#grid th,#grid td{font-size:8px;padding:2px 3px}#grid small{font-size:6.5px}
+details:not(#grid details)::details-content{content-visibility:visible;display:block}}
 """

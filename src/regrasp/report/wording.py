@@ -136,3 +136,11 @@ def ending(trial: Trial, horizon: int | None) -> str:
     if trial.lost and not trial.recovered:
         return f"lost at step {trial.lost_at}, not recovered"
     return "reached the goal and did not stay" if trial.success else "never reached the goal"
+
+
+def style_note(distance: float) -> str:
+    """How far two contact styles lie apart, and what that number means."""
+    return (
+        f"The contact styles of the two policies lie {distance:.2f} apart (Jensen–Shannon distance: 0 is the same "
+        "style, 1 is no mode in common)."
+    )
