@@ -27,7 +27,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "demonstrations": ({"simulation", "tasks", "contact"}, {"h5py", "pyarrow"}),
     "demonstrations.formats": (set(), {"h5py", "pyarrow"}),
     "imitation": ({"policies", "demonstrations"}, set()),
-    "reinforcement": ({"policies", "tasks", "demonstrations"}, set()),
+    "reinforcement": ({"policies", "tasks", "demonstrations", "contact"}, set()),
     "panel": ({"simulation", "tasks", "judges", "contact"}, {"scipy"}),
     "store": (set(), {"tensorboard"}),
     "deploy": ({"policies", "panel.cases"}, {"onnx", "onnxruntime"}),

@@ -13,7 +13,7 @@ class OnPolicyConfig:
     """How to fine-tune.
 
     Attributes:
-        iterations: segments collected and learned from.
+        iterations: segments collected and learned from; 0 ends the run after cloning.
         worlds: B, simulated side by side.
         segment: T, control steps per world and iteration.
         learning_rate, final_learning_rate: Adam's for the policy, falling linearly.
@@ -35,6 +35,11 @@ class OnPolicyConfig:
         largest_reward: what a control step in success pays; brings returns to the order of 1.
         demonstration_weight: λ_BC at the start.
         demonstration_decay: factor on λ_BC per iteration.
+        contact_guard: λ_BC follows contact entry and not the schedule of `demonstration_decay`: it rises where contact
+            entry falls below the clone's by more than `guard_margin`, and falls where it does not.
+        guard_margin: by how much contact entry may fall.
+        guard_style: how far contact style may move (Jensen–Shannon distance); none: as far as it likes.
+        guard_gain: by how much log λ_BC rises per iteration for a breach of 1.
         demonstration_starts: share of episodes that begin in a recorded state at first.
         demonstration_starts_until: that share falls linearly to zero over this part of the iterations.
         disturbed: share of episodes with a disturbance.
@@ -46,7 +51,7 @@ class OnPolicyConfig:
         check_cases: undisturbed cases on which those are judged.
     """
 
-    iterations: int = _setting(140, minimum=1)
+    iterations: int = _setting(140, minimum=0)
     worlds: int = _setting(128, minimum=1)
     segment: int = _setting(50, minimum=1)
     learning_rate: float = _setting(7e-5, above=0.0)
@@ -68,6 +73,10 @@ class OnPolicyConfig:
     largest_reward: float = _setting(20.0, above=0.0)
     demonstration_weight: float = _setting(0.1, minimum=0.0)
     demonstration_decay: float = _setting(0.97, minimum=0.0, maximum=1.0)
+    contact_guard: bool = False
+    guard_margin: float = _setting(0.1, minimum=0.0, maximum=1.0)
+    guard_style: float | None = _setting(None, minimum=0.0, maximum=1.0)
+    guard_gain: float = _setting(2.0, above=0.0)
     demonstration_starts: float = _setting(0.5, minimum=0.0, maximum=1.0)
     demonstration_starts_until: float = _setting(0.6, above=0.0, maximum=1.0)
     disturbed: float = _setting(0.5, minimum=0.0, maximum=1.0)

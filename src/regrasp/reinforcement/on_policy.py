@@ -18,6 +18,7 @@ from regrasp.policies.progress import Progress
 from regrasp.reinforcement.config import OnPolicyConfig
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.demonstration_term import demonstration_weight
+from regrasp.reinforcement.guard import ContactGuard
 from regrasp.reinforcement.rollout import Finished, Rollout, Segment
 from regrasp.reinforcement.update import Batch, Demonstrations, Rewards, fit_critic, improve, make_batch
 from regrasp.seeding import numpy_stream, torch_stream
@@ -32,6 +33,7 @@ class FineTuning:
         critic: from policy and privileged observations to scaled returns.
         rollout: the worlds.
         demonstrations: what the demonstration term compares with, if there is any.
+        guard: measures contact against the clone's, if there is one, and sets λ_BC if that is asked for.
         iteration: iterations done.
         control_steps: simulated so far.
         first_noise: (A,) the action noise that fine-tuning began with.
@@ -48,9 +50,19 @@ class FineTuning:
 
     def __post_init__(self) -> None:
         self.first_noise = self.policy.head.std().detach().clone()
-        rate = self.config.critic_learning_rate
+        config = self.config
+        limits = config.guard_margin, config.guard_style, config.guard_gain, config.demonstration_weight
+        limit = self.rollout.environment.task.horizon
+        self.guard = ContactGuard(*limits, limit) if self.demonstrations else None
+        rate = config.critic_learning_rate
         self.policy_optimiser = torch.optim.Adam(self.policy.parameters(), lr=self.config.learning_rate, fused=True)
         self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=rate, fused=True)
+
+    @property
+    def warming(self) -> bool:
+        """Only the critic learns: at first, and until the guard knows the clone."""
+        unsure = self.config.contact_guard and self.guard is not None and not self.guard.certain
+        return unsure or self.iteration < self.config.critic_warmup
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything as named tensors, for a snapshot; `load` takes them back and continues to the bit."""
@@ -60,6 +72,7 @@ class FineTuning:
         named |= {f"critic/{name}": value for name, value in self.critic.state_dict().items()}
         named |= {f"policy_adam/{name}": value for name, value in _moments(self.policy_optimiser).items()}
         named |= {f"critic_adam/{name}": value for name, value in _moments(self.critic_optimiser).items()}
+        named |= {f"guard/{name}": value for name, value in (self.guard.tensors() if self.guard else {}).items()}
         return named | {f"rollout/{name}": torch.from_numpy(value) for name, value in self.rollout.save().items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -70,6 +83,8 @@ class FineTuning:
         self.critic.load_state_dict(_below(tensors, "critic"))
         _set_moments(self.policy_optimiser, _below(tensors, "policy_adam"))
         _set_moments(self.critic_optimiser, _below(tensors, "critic_adam"))
+        if self.guard:
+            self.guard.load(_below(tensors, "guard"))
         self.rollout.restore({name: value.numpy() for name, value in _below(tensors, "rollout").items()})
 
 
@@ -149,21 +164,35 @@ def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
         _fit_normaliser(state.policy, segment)
     for group in state.policy_optimiser.param_groups:
         group["lr"] = config.rate(state.iteration)
-    weight = demonstration_weight(config.demonstration_weight, config.demonstration_decay, state.iteration)
+    warming = state.warming
+    weight = _weight(state, segment, warming)
     rewards = Rewards(config.largest_reward, config.discount, config.gae_decay)
     batch = make_batch(segment, state.policy, state.critic, rewards)
     # Critic and policy share nothing but the batch: the policy learns here while the critic learns beside it.
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as beside:
         fitting = beside.submit(_fit_critic, state, batch)
-        kls = _improve_policy(state, batch, weight)
+        kls = [] if warming else _improve_policy(state, batch, weight)
         losses = fitting.result()
     return {
         "lambda_bc": weight,
+        **(state.guard.values() if state.guard else {}),
         "kl": max(kls, default=0.0),
         "policy_updates": float(len(kls)),
         "loss": sum(losses) / len(losses),
         "explained_variance": 1.0 - losses[0] / max(batch.target.var().item(), 1e-12),
     }
+
+
+def _weight(state: FineTuning, segment: Segment, warming: bool) -> float:
+    """λ_BC: by the guard where it is asked for, else by schedule."""
+    config, guard = state.config, state.guard
+    if guard is not None and warming:
+        guard.note_clone(segment.contact)
+    elif guard is not None:
+        guard.note(segment.contact)
+    if guard is not None and config.contact_guard:
+        return guard.weight
+    return demonstration_weight(config.demonstration_weight, config.demonstration_decay, state.iteration)
 
 
 def _fit_critic(state: FineTuning, batch: Batch) -> list[float]:
@@ -173,8 +202,6 @@ def _fit_critic(state: FineTuning, batch: Batch) -> list[float]:
 
 def _improve_policy(state: FineTuning, batch: Batch, weight: float) -> list[float]:
     config, kls = state.config, list[float]()
-    if state.iteration < config.critic_warmup:
-        return kls
     pull = None
     if state.demonstrations is not None:
         pull = (weight, state.demonstrations, torch_stream(state.seed, "rl", "demonstrations", state.iteration))

@@ -9,7 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from regrasp.contact import modes
 from regrasp.policies.policy import Policy
+from regrasp.reinforcement.guard import Contact
 from regrasp.reinforcement.starts import Starts
 from regrasp.tasks.environment import Environment
 
@@ -31,6 +33,7 @@ class Segment:
         settled: success has been held; the world is reset.
         ended: the world was reset after this step, for whatever reason.
         terms: reward term → its mean over all steps, also of those that do not count.
+        contact: what was touched.
     """
 
     observation: Tensor
@@ -43,6 +46,7 @@ class Segment:
     settled: Tensor
     ended: Tensor
     terms: dict[str, float]
+    contact: Contact
 
     @property
     def steps(self) -> int:
@@ -64,6 +68,32 @@ class Finished:
     from_task_start: int
     entered: int
     successes: int
+
+
+_STACKED = [name for name, kind in Segment.__annotations__.items() if kind is Tensor]
+
+
+class _Contacts:
+    """Counts of contact, as a segment comes in."""
+
+    def __init__(self, limit: int) -> None:
+        self._due, self._entered = np.zeros((2, limit + 1), np.int64)
+        self._modes = np.zeros(256, np.int64)
+
+    def add(self, environment: Environment, own_start: NDArray[np.bool_], ended: NDArray[np.bool_]) -> None:
+        """Count a step."""
+        elapsed, entered = environment.elapsed.numpy(), environment.entry.entered.numpy()
+        size = len(self._due)
+        self._due += np.bincount(elapsed[own_start], minlength=size)
+        self._entered += np.bincount(elapsed[own_start & entered], minlength=size)
+        # What entered contact and is over would have done so by any later step.
+        over = np.bincount(elapsed[own_start & entered & ended] + 1, minlength=size + 1)[:size].cumsum()
+        self._due += over
+        self._entered += over
+        self._modes += np.bincount(modes(environment.touching).numpy(), minlength=256)
+
+    def found(self) -> Contact:
+        return Contact(self._due, self._entered, self._modes)
 
 
 class Rollout:
@@ -104,9 +134,10 @@ class Rollout:
 
     def collect(self, policy: Policy, steps: int, from_demonstrations: float) -> tuple[Segment, Finished]:
         """Run `steps` control steps in every world with the stochastic policy."""
-        rows: dict[str, list[Tensor]] = {name: [] for name in Segment.__annotations__ if name != "terms"}
+        rows: dict[str, list[Tensor]] = {name: [] for name in _STACKED}
         sums = dict.fromkeys(self.environment.task.rewards, 0.0)
         finished = np.zeros(4, np.int64)
+        contact = _Contacts(self.environment.task.horizon)
         std = policy.head.std().detach()
         for _ in range(steps):
             before = self._observation
@@ -116,6 +147,7 @@ class Rollout:
             step = self.environment.step(action)
             settled = self._settled()
             ended = self._ended(step.terminated | step.truncated | settled)
+            contact.add(self.environment, self._own_start, ended)
             self._observation = step.observations
             rows["observation"].append(before["policy"])
             rows["critic_input"].append(critic_input(before))
@@ -130,7 +162,8 @@ class Rollout:
             if ended.any():
                 finished += self._finish(np.flatnonzero(ended), from_demonstrations)
         terms = {name: total / steps for name, total in sums.items()}
-        segment = Segment(**{name: torch.stack(values) for name, values in rows.items()}, terms=terms)
+        stacked = {name: torch.stack(values) for name, values in rows.items()}
+        segment = Segment(**stacked, terms=terms, contact=contact.found())
         return segment, Finished(*(int(n) for n in finished))
 
     def _draw(self, mean: Tensor) -> Tensor:

@@ -1,0 +1,172 @@
+"""Fine-tuning begun too early, with the contact guard, with a fading demonstration term and with none.
+
+    python benchmarks/contact_guard.py --out runs/benchmark/guard
+    python benchmarks/contact_guard.py --out runs/benchmark/guard --tasks adroit-door --seeds 0
+
+The clones are under-trained on purpose (`EARLY` updates), the gate is forced, and the steps are a textbook's (`STEPS`:
+3e-4, ten epochs, no stop at a KL divergence). `guard`: λ_BC is the multiplier of the constraint on contact entry, from
+1. `annealed`: λ_BC = 0.1 · 0.97^k, as by default. `none`: 0. All else is the task's own curriculum, cut off after
+`ITERATIONS`. 100 undisturbed cases judge the end.
+
+One `regrasp run` each; a run that was killed goes on where it was, one that is complete is only read. Writes
+`<out>/table.json` and `<out>/curves.svg`, and prints the table: the lowest contact entry in training against the
+clone's own, in how many iterations it was below the guard's floor, and success on the way and in the end.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+from rich.console import Console
+from rich.table import Table
+
+from regrasp.curriculum.schema import locate, read_curriculum
+from regrasp.panel.cases import draw_cases, make_panel, write_panel
+from regrasp.panel.statistics import rate_from_counts
+from regrasp.store.curves import read_curves
+from regrasp.tasks import find_task
+from regrasp.tasks.task import SPLITS
+
+ROOT = Path(__file__).resolve().parent.parent
+EARLY = {"adroit-door": 150, "adroit-relocate": 400}
+ITERATIONS = 40
+CASES = 100
+VARIANTS = {
+    "guard": {"contact_guard": "true", "demonstration_weight": "1.0"},
+    "annealed": {"demonstration_weight": "0.1", "demonstration_decay": "0.97"},
+    "none": {"demonstration_weight": "0.0"},
+}
+STEPS = {
+    "learning_rate": "3e-4",
+    "final_learning_rate": "3e-4",
+    "epochs": "10",
+    "kl_stop": "10.0",
+    "critic_warmup": "5",
+}
+ENTRY, FLOOR = "contact/entry", "contact/floor"
+
+
+def main() -> None:
+    """Train every variant on every task and seed, then print and draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--tasks", nargs="+", default=list(EARLY), choices=list(EARLY))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    rows = [
+        measure(task, variant, seed, options)
+        for task in options.tasks
+        for seed in options.seeds
+        for variant in VARIANTS
+    ]
+    (options.out / "table.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    show(rows)
+    draw(rows, options.out / "curves.svg")
+
+
+def measure(name: str, variant: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """One run: what contact did on the way, and what came out."""
+    run = options.out / f"{name}-{variant}-{seed}"
+    settings = VARIANTS[variant] | STEPS | {"iterations": str(ITERATIONS), "check_every": "10"}
+    changes = [f"rl.{key}={value}" for key, value in settings.items()]
+    changes += ["gate.force=true", "bc.rounds_limit=1", f"bc.updates={EARLY[name]}"]
+    given = [part for change in changes for part in ("--set", change)]
+    given += ["--out", str(run), "--seed", str(seed), "--threads", str(options.threads)]
+    found = regrasp("run", str(prepare(name, options.out)), *given)
+    primary = find_task(name).judge.primary
+    tuned = [record for record in read_curves(run / "progress.jsonl") if record.phase == "rl"]
+    learned = [record for record in tuned if record.values["policy_updates"]]
+    entry = [(record.control_steps, record.values[ENTRY]) for record in learned if ENTRY in record.values]
+    floor = learned[-1].values[FLOOR]
+    return {
+        "task": name,
+        "variant": variant,
+        "seed": seed,
+        "clone_entry": floor + read_curriculum(prepare(name, options.out)).rl.guard_margin,
+        "floor": floor,
+        "entry": entry,
+        "below": sum(share < floor for _, share in entry),
+        "iterations": len(entry),
+        "checks": [(record.control_steps, record.values[primary]) for record in tuned if primary in record.values],
+        "weights": [(record.control_steps, record.values["lambda_bc"]) for record in learned],
+        "success": [found["results"][policy]["primary"] for policy in ("bc", "rl")],
+        "wall_s": found["wall_s"],
+    }
+
+
+def prepare(name: str, out: Path) -> Path:
+    """The task's curriculum with a panel of undisturbed cases alone."""
+    shipped = ROOT / "curricula" / f"{name}.toml"
+    curriculum, task = read_curriculum(shipped), find_task(name)
+    file, panel = (out.resolve() / f"{name}.{suffix}" for suffix in ("toml", "json"))
+    if not file.exists():
+        write_panel(make_panel(task, draw_cases(task, {"none": CASES}, 0, "panel", SPLITS)), panel)
+        taught = str(locate(shipped, curriculum.demonstrations or "").resolve())
+        own = replace(curriculum, panel=str(panel), demonstrations=taught)
+        file.write_text(own.to_toml(), encoding="utf-8")
+    return file
+
+
+def regrasp(*arguments: str) -> dict[str, Any]:
+    """One command; its last line is a JSON object."""
+    start = "import sys; from regrasp.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", start, *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """The table for people."""
+    table = Table(title="Fine-tuning begun too early")
+    heads = ("task", "λ_BC", "seed", "clone's entry", "lowest entry", "below the floor", "checks", "success")
+    for head in heads:
+        table.add_column(head)
+    for row in rows:
+        before, after = (rate_from_counts(rate["count"], rate["n"]) for rate in row["success"])
+        interval = f"{100 * (after.low or 0):.0f}–{100 * (after.high or 0):.0f} %"
+        table.add_row(
+            row["task"],
+            row["variant"],
+            str(row["seed"]),
+            f"{row['clone_entry']:.2f}",
+            f"{min(share for _, share in row['entry']):.2f}",
+            f"{row['below']} of {row['iterations']} iterations",
+            ", ".join(f"{100 * share:.0f}" for _, share in row["checks"]),
+            f"{before.count} → {after.count} of {after.n} ({interval})",
+        )
+    Console(width=160).print(table)
+
+
+def draw(rows: list[dict[str, Any]], file: Path) -> None:
+    """Contact entry in training and λ_BC, one column per task, one line per seed."""
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    colors = dict(zip(VARIANTS, ("#0b7285", "#b8620b", "#c0271f"), strict=True))
+    figure, grid = pyplot.subplots(2, len(tasks), figsize=(6 * len(tasks), 6), sharex="col", squeeze=False)
+    for column, task in enumerate(tasks):
+        entry, weight = grid[0][column], grid[1][column]
+        for row in (one for one in rows if one["task"] == task):
+            label = row["variant"] if row["seed"] == rows[0]["seed"] else None
+            entry.plot(*zip(*row["entry"], strict=True), color=colors[row["variant"]], label=label, linewidth=1.2)
+            if row["variant"] != "none":
+                weight.plot(*zip(*row["weights"], strict=True), color=colors[row["variant"]], linewidth=1.2)
+        entry.set(title=f"{task}: contact entry in training", ylim=(0, 1.02))
+        entry.legend()
+        weight.set(title="λ_BC", yscale="log", xlabel="control steps")
+    figure.tight_layout()
+    figure.savefig(file)
+
+
+if __name__ == "__main__":
+    main()
