@@ -99,7 +99,7 @@ def measure(name: str, variant: str, seed: int, options: argparse.Namespace) -> 
         "iterations": len(entry),
         "checks": [(record.control_steps, record.values[primary]) for record in tuned if primary in record.values],
         "weights": [(record.control_steps, record.values["lambda_bc"]) for record in learned],
-        "success": [found["results"][policy]["primary"] for policy in ("bc", "rl")],
+        "success": [found["results"][policy][primary] for policy in ("bc", "rl")],
         "wall_s": found["wall_s"],
     }
 

@@ -1,6 +1,7 @@
 """`regrasp panel make`, `plan` and `check` at work."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,9 @@ def test_a_floor_that_is_not_zero_is_measured() -> None:
 
     class Moody:
         interface_digest = TASK.interface.digest
+
+        def begin(self, count: int, worlds: Sequence[int] | None = None) -> None:
+            pass
 
         def act(self, observation: torch.Tensor) -> torch.Tensor:
             rows = torch.arange(len(observation), dtype=torch.float32)[:, None]

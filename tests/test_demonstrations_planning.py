@@ -1,6 +1,6 @@
 """Planning: the spline and weighting arithmetic, and attempts that depend on nothing but seed, number and settings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,6 +39,9 @@ class Constant:
 
     def __init__(self, value: float) -> None:
         self.value = value
+
+    def begin(self, count: int, worlds: Sequence[int] | None = None) -> None:
+        pass
 
     def act(self, observation: torch.Tensor) -> torch.Tensor:
         return torch.full((len(observation), ACTIONS), self.value)

@@ -1,6 +1,7 @@
 """Recording: attempts are what they say, and each depends on nothing but the seed and its number."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -28,6 +29,9 @@ class Still:
     def __init__(self, task: Task = TASK) -> None:
         self.interface_digest = task.interface.digest
         self._size = task.interface.fields.size
+
+    def begin(self, count: int, worlds: Sequence[int] | None = None) -> None:
+        pass
 
     def act(self, observation: torch.Tensor) -> torch.Tensor:
         return torch.zeros(len(observation), self._size)

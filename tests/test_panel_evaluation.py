@@ -1,6 +1,7 @@
 """Trials: a case's row is the same alone, in any order and on any threads; and the row says what happened."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,9 @@ class Holder:
 
     interface_digest: str = TASK.interface.digest
 
+    def begin(self, count: int, worlds: Sequence[int] | None = None) -> None:
+        pass
+
     def act(self, observation: torch.Tensor) -> torch.Tensor:
         return torch.tensor(GRASP_ACTION, dtype=torch.float32) + 0.1 * torch.sin(9 * observation[:, :28])
 
@@ -39,6 +43,9 @@ class Puller:
     """Pulls the door open, from `PULL_STATE` on."""
 
     interface_digest: str = TASK.interface.digest
+
+    def begin(self, count: int, worlds: Sequence[int] | None = None) -> None:
+        pass
 
     def act(self, observation: torch.Tensor) -> torch.Tensor:
         return torch.tensor(PULL_ACTION, dtype=torch.float32).repeat(len(observation), 1)

@@ -1,6 +1,7 @@
 """What an audit of the reward finds in a trial's row, against the environment stepped by hand."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ class Stirrer:
     """Moves planar fingers about, by what it sees."""
 
     interface_digest: str = TASKS["planar-turn"].interface.digest
+
+    def begin(self, count: int, worlds: Sequence[int] | None = None) -> None:
+        pass
 
     def act(self, observation: torch.Tensor) -> torch.Tensor:
         return torch.sin(40 * observation[:, :4] + 3 * observation[:, 7:8])

@@ -1,5 +1,6 @@
 """What an action means, and who chooses one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,6 +45,16 @@ class Actor(Protocol):
         """Digest of the action interface that the actions are meant for."""
         ...
 
+    def begin(self, count: int, worlds: Sequence[int] | None = None) -> None:
+        """From now on `count` worlds act, row by row; those named, all if None, are at their start.
+
+        Whoever acts by the latest observation alone has nothing to do here.
+        """
+        ...
+
     def act(self, observation: torch.Tensor) -> torch.Tensor:
-        """Observation (B, O) float32 → action (B, A) float32 in [-1, 1]; row i depends on row i alone, to the bit."""
+        """Observation (B, O) float32 → action (B, A) float32 in [-1, 1].
+
+        Row i depends on row i alone, to the bit, and of an actor with a memory on what row i was since `begin`.
+        """
         ...

@@ -34,6 +34,7 @@ from regrasp.cli.show import tasks as show_tasks
 from regrasp.cli.show_trial import trial as show_trial
 from regrasp.cli.tasks import check, list_tasks
 from regrasp.errors import InputError
+from regrasp.reinforcement.diverged import Diverged
 
 Commands = dict[str, Callable[..., None]]
 COMMANDS: Commands = {
@@ -80,7 +81,7 @@ _UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EISDIR,
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    It is 0, 1 if a check failed, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on.
+    It is 0, 1 if a check failed or learning diverged, 2 for bad input, 130 after Ctrl-C, 141 if nobody reads on.
 
     Args:
         arguments: of the command, `sys.argv[1:]` if left out.
@@ -96,8 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except SystemExit as end:  # the parser's: 0 after --help, 2 for arguments that it does not understand
         return end.code if isinstance(end.code, int) else 2
-    except InputError as error:
-        return _say(str(error), 2)
+    except (InputError, Diverged) as error:
+        return _say(str(error), 2 if isinstance(error, InputError) else 1)
     except KeyboardInterrupt:
         return _say("interrupted.", 130)
     except BrokenPipeError:

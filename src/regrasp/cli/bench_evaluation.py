@@ -1,7 +1,7 @@
 """`regrasp bench evaluation`: what judging costs beside the engine."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -86,6 +86,10 @@ class _Recording:
         self._actor = actor
         self.interface_digest = actor.interface_digest
         self.actions: list[torch.Tensor] = []
+
+    def begin(self, count: int, worlds: Sequence[int] | None = None) -> None:
+        """The actor begins."""
+        self._actor.begin(count, worlds)
 
     def act(self, observation: "Tensor") -> "Tensor":
         self.actions.append(self._actor.act(observation))

@@ -126,6 +126,10 @@ def _once(request: "Request", prior: Path | None) -> tuple[list["Attempt"], list
     policy, digest = sketch_of(request.task)
     if prior is not None:
         checkpoint = open_checkpoint(prior, request.task)
+        if checkpoint.policy.spec.design.remembers:
+            # Candidates are tried in copies of a world, which have no past that it could remember.
+            found = "a policy that remembers what came before"
+            raise InputError(prior, "spec", found, "one that acts by its latest observation alone")
         policy, digest = checkpoint.policy, checkpoint.manifest.digest
     planned = collect(request, policy, digest, console())
     return planned.attempts, planned.kept(request.task, request.everything), [{"seconds": planned.seconds}]

@@ -104,6 +104,12 @@ def _prepare(
     panel_file = locate(file, curriculum.panel)
     panel = read_panel(panel_file)
     panel.require(task, str(panel_file))
+    if without_demos and not curriculum.rl.iterations:
+        raise InputError(
+            file, "[rl] iterations", "0, beside --without-demos", "at least 1: nothing else would be learned"
+        )
+    if without_demos and curriculum.fine_tuning == "off_policy":
+        raise InputError(file, "fine_tuning", "'off_policy', beside --without-demos", "'on_policy', or demonstrations")
     taught = None if without_demos else _demonstrations_file(file, curriculum, demos)
     demonstrations = read_demonstrations(taught, task) if taught else None
     resolved = {

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regrasp.curriculum.gate import MeasuredDecision, decide_on_trials
+from regrasp.curriculum.off_policy_phase import begin_off_policy
 from regrasp.curriculum.schema import Curriculum
-from regrasp.demonstrations import DemonstrationSet, transitions
+from regrasp.demonstrations import DemonstrationSet, control_steps, transitions
 from regrasp.demonstrations.replay import replay
 from regrasp.imitation.cloning import CloningState, clone
 from regrasp.panel.cases import Case, draw_cases
@@ -24,6 +25,7 @@ from regrasp.policies.policy import Policy, PolicySpec
 from regrasp.policies.progress import Progress
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.magnitudes import Magnitudes
+from regrasp.reinforcement.off_policy import OffPolicyTuning, fine_tune_off_policy
 from regrasp.reinforcement.on_policy import FineTuning, begin_at_rest, fine_tune
 from regrasp.reinforcement.rollout import Rollout
 from regrasp.reinforcement.starts import Starts
@@ -109,10 +111,11 @@ def execute(curriculum: Curriculum, given: Ingredients, resumed: Snapshot | None
     elif tuned is not None:
         policy.load_state_dict(_cloned(tuned.tensors))
     else:
-        closed = yield from _clone_until_open(curriculum, given, transitions(given.demonstrations), policy, resumed)
+        closed = yield from _clone_until_open(curriculum, given, given.demonstrations, policy, resumed)
         yield _candidate(curriculum, given, "bc", policy, "bc", None, 0)
         if closed:
             yield Stopped(closed)
+        if closed or not curriculum.rl.iterations:
             return
     yield from _fine_tune(curriculum, given, policy, tuned)
 
@@ -126,6 +129,7 @@ def _new_policy(curriculum: Curriculum, task: Task) -> Policy:
         activation=cloning.activation,
         interface=task.interface,
         task=task.name,
+        design=cloning.design,
     )
     return Policy.build(spec, torch_stream(curriculum.seed, "policy"))
 
@@ -144,11 +148,11 @@ def _candidate(
 
 
 def _clone_until_open(
-    curriculum: Curriculum, given: Ingredients, taught: tuple[Tensor, Tensor], policy: Policy, resumed: Snapshot | None
+    curriculum: Curriculum, given: Ingredients, taught: DemonstrationSet, policy: Policy, resumed: Snapshot | None
 ) -> Generator[Event, None, str]:
     """Round after round; gives why the gate stayed closed, or nothing if it opened."""
     settings = curriculum.bc
-    observations, actions = taught
+    (observations, actions), steps = transitions(taught), control_steps(taught)
     state = CloningState()
     if resumed is not None:
         policy.load_state_dict(_cloned(resumed.tensors))
@@ -156,7 +160,7 @@ def _clone_until_open(
     first = max(0, state.updates - 1) // settings.cloning.updates
     for number in range(first, settings.rounds_limit):
         begun = time.perf_counter()
-        for progress in clone(policy, observations, actions, settings.cloning, curriculum.seed, state, number):
+        for progress in clone(policy, observations, actions, settings.cloning, curriculum.seed, state, number, steps):
             yield progress
             yield Spent("learning", time.perf_counter() - begun)
             yield Snapshot("bc", {"finished": {"bc": progress.step}}, _with_clone(state.to_tensors(), policy))
@@ -203,10 +207,10 @@ def _fine_tune(curriculum: Curriculum, given: Ingredients, policy: Policy, resum
         state.load(resumed.tensors)
     yield Snapshot("rl", _finished(curriculum, state), _with_weights(state.tensors(), clone_weights))
     checks = draw_cases(given.task, {"none": curriculum.rl.check_cases}, curriculum.seed, "check")
-    for progress in fine_tune(state):
+    for progress in fine_tune_off_policy(state) if isinstance(state, OffPolicyTuning) else fine_tune(state):
         yield Spent("simulation", progress.values["simulation_s"])
         yield Spent("learning", progress.values["learning_s"])
-        name = _checkpoint_name(curriculum, state.iteration)
+        name = _checkpoint_name(state)
         if name:
             trials, spent = _judge(state.policy, given, checks)
             yield spent
@@ -219,15 +223,18 @@ def _fine_tune(curriculum: Curriculum, given: Ingredients, policy: Policy, resum
             yield Snapshot("rl", _finished(curriculum, state), _with_weights(state.tensors(), clone_weights))
 
 
-def _checkpoint_name(curriculum: Curriculum, iteration: int) -> str:
+def _checkpoint_name(state: FineTuning | OffPolicyTuning) -> str:
     """What the checkpoint after an iteration is called; empty if there is none."""
-    if iteration == curriculum.rl.iterations:
+    if state.iteration == state.config.iterations:
         return "rl"
-    return "" if iteration % curriculum.rl.check_every else f"rl-{iteration:04d}"
+    return "" if state.iteration % state.config.check_every else f"rl-{state.iteration:04d}"
 
 
-def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTuning:
+def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTuning | OffPolicyTuning:
     config, task, seed = curriculum.rl, given.task, curriculum.seed
+    if curriculum.fine_tuning == "off_policy":
+        own = curriculum, task, policy, given.threads
+        return begin_off_policy(*own, given.demonstrations, _recorded(given), _taught(given, policy))
     environment = Environment(task, config.worlds, given.threads)
     inputs = policy.spec.observation.size + environment.privileged_size
     magnitudes = Magnitudes(config.disturbances, config.first_magnitude, config.grow_above, config.shrink_below)
@@ -271,7 +278,7 @@ def _with_check(progress: Progress, trials: Sequence[Trial], primary: str) -> Pr
     return Progress(progress.phase, progress.step, progress.steps, progress.control_steps, {**progress.values, **found})
 
 
-def _finished(curriculum: Curriculum, state: FineTuning) -> dict[str, Any]:
+def _finished(curriculum: Curriculum, state: FineTuning | OffPolicyTuning) -> dict[str, Any]:
     rounds = curriculum.bc.rounds_limit * curriculum.bc.cloning.updates
     return {"finished": {"bc": rounds, "rl": state.iteration}}
 

@@ -4,14 +4,16 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from regrasp.curriculum.gate import GateConfig
 from regrasp.curriculum.settings import check_settings, override, read_settings, settings_to_json, to_toml
 from regrasp.errors import InputError
 from regrasp.fields import digest_of
 from regrasp.imitation.cloning import CloningConfig
+from regrasp.policies.design import Design
 from regrasp.reinforcement.config import OnPolicyConfig
+from regrasp.reinforcement.off_policy_config import OffPolicyConfig
 
 BESIDE = ("demonstrations", "panel", "teaches", "discovers")
 """Settings that change no result."""
@@ -43,8 +45,15 @@ class Curriculum:
         teaches: contact modes (`thumb+index`) or transitions (`thumb -> thumb+index`) that the demonstrations are
             expected to teach; the report says whether the cloned policy reproduces them.
         discovers: those that are expected of verified recoveries alone, as no demonstration shows them.
+        fine_tuning: how reinforcement learning learns: `on_policy` by the settings of `rl`; `off_policy` by those of
+            `off_policy`, and of `rl` only what it trains under: its starts, disturbances, rewards, discount, smallest
+            noise and cases of a check.
         bc: behaviour cloning.
-        rl: reinforcement learning.
+        rl: reinforcement learning; with no iterations the run ends after cloning.
+        off_policy: the settings of off-policy fine-tuning.
+
+    Raises:
+        ValueError: fine-tuning of a policy that cannot be fine-tuned yet.
     """
 
     task: str
@@ -54,8 +63,17 @@ class Curriculum:
     seed: int = field(default=0, metadata={"minimum": 0, "maximum": 2**63 - 1})
     teaches: tuple[str, ...] = ()
     discovers: tuple[str, ...] = ()
+    fine_tuning: Literal["on_policy", "off_policy"] = "on_policy"
     bc: CloningPhase = field(default_factory=CloningPhase)
     rl: OnPolicyConfig = field(default_factory=OnPolicyConfig)
+    off_policy: OffPolicyConfig = field(default_factory=OffPolicyConfig)
+
+    def __post_init__(self) -> None:
+        if self.rl.iterations > 0 and self.bc.cloning.design != Design():
+            raise ValueError(
+                'fine-tuning needs body "mlp", head "gaussian", window 1 and chunk 1 so far; for any other policy set '
+                "rl.iterations = 0, and the run ends after cloning"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """As plain data, in the file's layout."""
@@ -63,8 +81,12 @@ class Curriculum:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """All settings that a result depends on: no places of files, whose contents have digests, no expectations."""
-        return {name: value for name, value in self.to_json().items() if name not in BESIDE}
+        """All settings that a result depends on: no places of files, whose contents have digests, no expectations.
+
+        Nor off-policy settings where fine-tuning is on-policy, as before there was another.
+        """
+        unused = ("fine_tuning", "off_policy") if self.fine_tuning == "on_policy" else ()
+        return {name: value for name, value in self.to_json().items() if name not in (*BESIDE, *unused)}
 
     def to_toml(self) -> str:
         """As the text of a curriculum file that reads back into an equal record."""

@@ -3,6 +3,7 @@
 from regrasp.demonstrations.dataset import (
     DemonstrationSet,
     accept,
+    control_steps,
     digest_episodes,
     read_demonstrations,
     start_states,
@@ -17,6 +18,7 @@ __all__ = [
     "Storage",
     "Summary",
     "accept",
+    "control_steps",
     "digest_episodes",
     "read_demonstrations",
     "start_states",

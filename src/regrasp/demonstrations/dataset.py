@@ -90,6 +90,11 @@ def transitions(demonstrations: DemonstrationSet) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(np.concatenate(observations)), torch.from_numpy(np.concatenate(actions).clip(-1, 1))
 
 
+def control_steps(demonstrations: DemonstrationSet) -> tuple[int, ...]:
+    """Of each episode; in the rows of `transitions`, they are where one ends and the next begins."""
+    return tuple(episode.steps for episode in demonstrations.episodes)
+
+
 def start_states(demonstrations: DemonstrationSet) -> NDArray[np.float64]:
     """The state (E, S) that each episode began in; episodes without one are left out."""
     starts = [episode.start for episode in demonstrations.episodes if episode.start is not None]

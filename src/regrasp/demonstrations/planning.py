@@ -98,6 +98,7 @@ def led(task: Task, actor: Actor, beginnings: Sequence[Beginning], threads: int)
     environment = Environment(task, count, threads)
     states, objects = np.stack([one.state for one in beginnings]), np.array([one.object for one in beginnings])
     environment.reset(np.arange(count), states, [NONE] * count, [0] * count, objects)
+    actor.begin(count)
     observation = environment.observe()["policy"]
     for elapsed in range(1, max(one.lead for one in beginnings) + 1):
         step = environment.step(actor.act(observation))

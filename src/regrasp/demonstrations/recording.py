@@ -105,6 +105,8 @@ def _play(
     environment = Environment(task, count, config.threads)
     environment.reset(np.arange(count), drawn.starts, drawn.disturbances, drawn.seeds, drawn.objects)
 
+    actor.begin(count)
+
     def noisy(t: int, observation: torch.Tensor) -> torch.Tensor:
         noise = np.stack([stream.standard_normal(len(config.noise), np.float32) for stream in streams]) * config.noise
         return (actor.act(observation) + torch.from_numpy(noise)).clamp(-1.0, 1.0)

@@ -69,6 +69,7 @@ def _play(
     objects = np.array([task.scene.objects.index(case.object) for case in cases])
     schedules = [case.disturbance for case in cases]
     environment.reset(np.arange(count), starts, schedules, [case.seed for case in cases], objects)
+    actor.begin(count)
     observation = environment.observe(_SEEN)["policy"]
     broke = np.full(count, -1)
     reward, recent = np.zeros(count), np.zeros((round(task.interface.rate), count))

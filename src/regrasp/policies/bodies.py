@@ -53,3 +53,11 @@ class MLP(nn.Module):
         """Input (…, sizes[0]) → output (…, sizes[-1])."""
         output: torch.Tensor = self.layers(x)
         return output
+
+
+class WindowMLP(MLP):
+    """An MLP that reads whole windows, one observation behind the other; its weights are those of an `MLP`."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Windows (…, W, O), sizes[0] = W·O → output (…, sizes[-1])."""
+        return super().forward(x.flatten(-2))

@@ -47,6 +47,14 @@ class Normaliser(nn.Module):
         Raises:
             ValueError: another width (a width of 1 would otherwise be broadcast in silence).
         """
+        return self.scaled(x).clamp(-LIMIT, LIMIT)
+
+    def scaled(self, x: torch.Tensor) -> torch.Tensor:
+        """As `forward`, not clipped."""
         if x.shape[-1] != self.mean.shape[0]:
             raise ValueError(f"expected {self.mean.shape[0]} columns, found {x.shape[-1]}")
-        return ((x - self.mean) / self.std).clamp(-LIMIT, LIMIT)
+        return (x - self.mean) / self.std
+
+    def restored(self, x: torch.Tensor) -> torch.Tensor:
+        """The inverse of `scaled`: (…, size) in standard deviations → (…, size) in its own units."""
+        return x * self.std + self.mean

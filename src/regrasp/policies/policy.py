@@ -1,6 +1,7 @@
 """A policy: normaliser → body → head, with the fields and the action interface it was made for."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import torch
@@ -9,9 +10,14 @@ from torch.distributions import Independent, Normal
 
 from regrasp.actor import ActionInterface
 from regrasp.fields import Fields
-from regrasp.policies.bodies import MLP
-from regrasp.policies.heads import GaussianHead
+from regrasp.policies.bodies import MLP, WindowMLP
+from regrasp.policies.design import Design
+from regrasp.policies.flow import FlowHead
+from regrasp.policies.heads import GaussianHead, Head
+from regrasp.policies.memory import Memory
+from regrasp.policies.mixture import MixtureHead
 from regrasp.policies.normaliser import Normaliser
+from regrasp.policies.transformer import Transformer
 
 BLOCK = 64
 """Rows per matrix product in `act`: the order in which a product adds depends on its shape, so the shape is fixed."""
@@ -28,6 +34,7 @@ class PolicySpec:
         activation: a key of `regrasp.policies.bodies.ACTIVATIONS`.
         interface: what an action means.
         task: name of the task.
+        design: which body and head, over how many observations and actions.
     """
 
     observation: Fields
@@ -36,9 +43,10 @@ class PolicySpec:
     activation: str
     interface: ActionInterface
     task: str
+    design: Design = field(default_factory=Design)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data, for manifests."""
+        """As plain data, for manifests; the default design goes without saying, as it did before there were others."""
         return {
             "observation": self.observation.to_json(),
             "action": self.action.to_json(),
@@ -46,6 +54,7 @@ class PolicySpec:
             "activation": self.activation,
             "interface": self.interface.to_json(),
             "task": self.task,
+            **(asdict(self.design) if self.design != Design() else {}),
         }
 
     @classmethod
@@ -64,34 +73,34 @@ class PolicySpec:
                 rate=float(interface["rate"]),
             ),
             task=str(data["task"]),
+            design=Design(**{part.name: data[part.name] for part in fields(Design) if part.name in data}),
         )
 
 
 class Policy(nn.Module):
     """Observation (B, O) float32 → action (B, A) float32 in [-1, 1]. Any body and head that fit together will do."""
 
-    def __init__(self, spec: PolicySpec, normaliser: Normaliser, body: nn.Module, head: GaussianHead) -> None:
+    def __init__(self, spec: PolicySpec, normaliser: Normaliser, body: nn.Module, head: Head) -> None:
         super().__init__()
         self.spec = spec
         self.normaliser = normaliser
         self.body = body
         self.head = head
+        self._memory: Memory | None = None
 
     @classmethod
     def build(cls, spec: PolicySpec, generator: torch.Generator) -> "Policy":
         """A policy with fresh weights from `generator`.
 
         Raises:
-            ValueError: no hidden layer, an unknown activation, or action columns that are not the interface's.
+            ValueError: hidden layers that the body cannot have, an unknown activation, or action columns that are not
+                the interface's.
         """
         if spec.action != spec.interface.fields:
             raise ValueError(f"the policy writes {spec.action}, the interface takes {spec.interface.fields}")
-        if not spec.hidden:
-            raise ValueError("a policy needs at least one hidden layer")
-        sizes = (spec.observation.size, *spec.hidden)
-        body = MLP(sizes, spec.activation, generator, activate_last=True)
-        head = GaussianHead(spec.hidden[-1], spec.action.size, generator)
-        return cls(spec, Normaliser(spec.observation.size), body, head)
+        spec.design.require_hidden(spec.hidden)
+        body = _build_body(spec, generator)
+        return cls(spec, Normaliser(spec.observation.size), body, _build_head(spec, generator))
 
     @property
     def interface_digest(self) -> str:
@@ -99,28 +108,95 @@ class Policy(nn.Module):
         return self.spec.interface.digest
 
     def features(self, observation: torch.Tensor) -> torch.Tensor:
-        """Observation (B, O) in its fields' units → the body's features (B, F)."""
+        """Observation (B, O) in its fields' units, or its window (B, W, O) → the body's features (B, F)."""
         features: torch.Tensor = self.body(self.normaliser(observation))
         return features
 
     def mean(self, observation: torch.Tensor) -> torch.Tensor:
-        """Observation (B, O) → mean action (B, A), not clipped, differentiable."""
+        """Observation (B, O), or its window (B, W, O) → decided chunk (B, H·A), not clipped, differentiable."""
         mean: torch.Tensor = self.head(self.features(observation))
         return mean
 
     def distribution(self, observation: torch.Tensor) -> Independent[Normal]:
-        """Observation (B, O) → Gaussian over whole actions; `log_prob` and `entropy` have shape (B,)."""
+        """Observation (B, O) → Gaussian over whole chunks; `log_prob` and `entropy` have shape (B,).
+
+        Raises:
+            ValueError: the policy has another head.
+        """
+        if not isinstance(self.head, GaussianHead):
+            raise ValueError(f"a policy with the head {self.spec.design.head!r} has no Gaussian over actions")
         return self.head.distribution(self.features(observation))
+
+    def begin(self, count: int, worlds: Sequence[int] | None = None) -> None:
+        """From now on `count` worlds act, row by row; those named, all if None, are at their start.
+
+        Raises:
+            ValueError: some of another number of worlds than act so far are named.
+        """
+        spec = self.spec
+        if not spec.design.remembers:
+            return
+        if worlds is None:
+            self._memory = Memory(spec.design, count, spec.observation.size, spec.action.size)
+        else:
+            self._remembered(count).forget(worlds)
 
     @torch.no_grad()
     def act(self, observation: torch.Tensor) -> torch.Tensor:
-        """Observation (B, O) → mean action (B, A) clipped to [-1, 1]; row i depends on row i alone, to the bit."""
-        return self.fixed_mean(observation).clamp(-1.0, 1.0)
+        """Observation (B, O) → action (B, A) clipped to [-1, 1].
+
+        Row i depends on row i alone, to the bit, and where the policy has a memory, on what row i was since `begin`.
+
+        Raises:
+            ValueError: the policy has a memory, and no `begin` announced this number of worlds.
+        """
+        if not self.spec.design.remembers:
+            return self._decide(observation[:, None])[:, 0]
+        return self._remembered(len(observation)).act(observation, self._decide).clamp(-1.0, 1.0)
 
     @torch.no_grad()
     def fixed_mean(self, observation: torch.Tensor) -> torch.Tensor:
         """Like `mean`, without gradient, and with row i bit-identical whatever the other rows and their number are."""
-        rows = len(observation)
-        padded = observation.new_zeros(-(-max(rows, 1) // BLOCK) * BLOCK, observation.shape[1])
-        padded[:rows] = observation
-        return torch.cat([self.mean(block) for block in padded.split(BLOCK)])[:rows]
+        return _in_blocks(self.mean, observation)
+
+    def _decide(self, windows: torch.Tensor) -> torch.Tensor:
+        """Windows (N, W, O) → clipped chunks (N, H, A)."""
+        design, head = self.spec.design, self.head
+        seen = windows if design.window > 1 else windows[:, 0]
+        if design.sampled and isinstance(head, FlowHead):
+            noise = head.noise(windows[:, -1])
+            decided = _in_blocks(lambda rows, start: head.carried(self.features(rows), start), seen, noise)
+        else:
+            decided = self.fixed_mean(seen)
+        return decided.clamp(-1.0, 1.0).reshape(len(windows), design.chunk, self.spec.action.size)
+
+    def _remembered(self, count: int) -> Memory:
+        if self._memory is None or self._memory.count != count:
+            found = "no world" if self._memory is None else f"{self._memory.count} worlds"
+            raise ValueError(f"a policy with a memory acts in the worlds of its latest begin: {found}, not {count}")
+        return self._memory
+
+
+def _in_blocks(decide: Callable[..., torch.Tensor], *given: torch.Tensor) -> torch.Tensor:
+    """What is decided for rows (N, …), `BLOCK` of them at a time and the last ones padded: no row depends on others."""
+    rows = len(given[0])
+    size = -(-max(rows, 1) // BLOCK) * BLOCK
+    padded = [torch.cat([part, part.new_zeros(size - rows, *part.shape[1:])]).split(BLOCK) for part in given]
+    return torch.cat([decide(*blocks) for blocks in zip(*padded, strict=True)])[:rows]
+
+
+def _build_body(spec: PolicySpec, generator: torch.Generator) -> nn.Module:
+    columns, window = spec.observation.size, spec.design.window
+    if spec.design.body == "transformer":
+        return Transformer(columns, window, spec.hidden, spec.activation, generator)
+    kind = WindowMLP if window > 1 else MLP
+    return kind((window * columns, *spec.hidden), spec.activation, generator, activate_last=True)
+
+
+def _build_head(spec: PolicySpec, generator: torch.Generator) -> Head:
+    features, actions, chunk = spec.hidden[-1], spec.action.size, spec.design.chunk
+    if spec.design.head == "mixture":
+        return MixtureHead(features, actions, chunk, generator)
+    if spec.design.head == "flow":
+        return FlowHead(features, actions, chunk, spec.activation, generator)
+    return GaussianHead(features, actions, generator, chunk=chunk)

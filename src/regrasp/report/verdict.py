@@ -69,6 +69,8 @@ def verdict(record: RunRecord) -> Verdict:
         (name,) = judged
         if not record.demonstrated:
             return Verdict(_from_rest(record, judged[name]), "open")
+        if not record.curriculum.get("rl", {}).get("iterations", 1):
+            return Verdict(f"The run was to clone, and no more{_alone(record, judged)}.", "open")
         missing = "fine-tuned" if name == "cloned" else "cloned"
         return Verdict(f"The {missing} policy has not been judged yet{_alone(record, judged)}.", "open")
     return Verdict("No policy of this run has been judged yet.", "open")

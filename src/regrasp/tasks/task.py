@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -78,6 +78,9 @@ class Sketch:
         """SHA-256 of the source file of the motion, the name of what was planned around it."""
         motion = self.motion.func if isinstance(self.motion, partial) else self.motion
         return digest_of(inspect.getsource(sys.modules[motion.__module__]))
+
+    def begin(self, count: int, worlds: Sequence[int] | None = None) -> None:
+        """Nothing to forget."""
 
     def act(self, observation: Tensor) -> Tensor:
         """Observation (B, O) → action (B, A) float32 in [-1, 1]."""
