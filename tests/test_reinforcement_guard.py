@@ -42,15 +42,15 @@ def test_it_is_certain_after_enough_episodes() -> None:
 
 def test_a_breach_raises_the_weight_at_once_and_its_sum_stays() -> None:
     made = guard()
-    made.note(contact(40, {6: 20}))
+    made.note(contact(RECENT, {6: RECENT // 2}))
     breach = 0.68 - 0.5
     assert made.entry == 0.5
     assert made.weight == pytest.approx(0.1 * np.exp(2.0 * breach * (1 + PROPORTIONAL)))
-    made.note(contact(40, {6: 40}))
+    made.note(contact(RECENT, {6: RECENT}))
     # It is relaxed as soon as contact is back, to what lasts of the breaches.
     assert made.weight == pytest.approx(0.1 * np.exp(2.0 * (breach + 0.68 - 1.0)))
     for _ in range(20):
-        made.note(contact(40, {6: 40}))
+        made.note(contact(RECENT, {6: RECENT}))
     assert made.weight == pytest.approx(WEAKEST)
 
 
