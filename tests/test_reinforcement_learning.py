@@ -13,6 +13,7 @@ from regrasp.reinforcement.advantage import generalised_advantage
 from regrasp.reinforcement.config import OnPolicyConfig
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.demonstration_term import demonstration_loss, demonstration_weight
+from regrasp.reinforcement.diverged import Diverged
 from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.reinforcement.on_policy import FineTuning, fine_tune
 from regrasp.reinforcement.rollout import SETTLED_MARGIN, Rollout, critic_input
@@ -129,6 +130,15 @@ def test_the_noise_falls_to_its_final_value_and_no_further() -> None:
     seen = [policy.head.std()[:2].tolist() for _ in fine_tune(state)]
     assert [one[1] for one in seen] == pytest.approx([0.25, 0.2, 0.15, 0.1])
     assert [one[0] for one in seen] == pytest.approx([0.06] * 4)
+
+
+def test_what_diverges_is_named() -> None:
+    rollout = make_rollout(2)
+    config = OnPolicyConfig(segment=2, worlds=2, minibatch=2, epochs=3, critic_learning_rate=1e30)
+    critic = Critic(39 + rollout.environment.privileged_size, (8,), torch_stream(5))
+    state = FineTuning(small_policy(), critic, rollout, None, config, 0)
+    with pytest.raises(Diverged, match=r"the critic's loss is (nan|inf) after 6 updates; .*critic_learning_rate helps"):
+        list(fine_tune(state))
 
 
 def test_starts_come_from_demonstrations_as_often_as_asked() -> None:

@@ -18,8 +18,10 @@ from regrasp.policies.progress import Progress
 from regrasp.reinforcement.config import OnPolicyConfig
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.demonstration_term import demonstration_weight
+from regrasp.reinforcement.diverged import check_value, check_weights
 from regrasp.reinforcement.guard import ContactGuard
 from regrasp.reinforcement.rollout import Finished, Rollout, Segment
+from regrasp.reinforcement.saved import below, moments, set_moments
 from regrasp.reinforcement.update import Batch, Demonstrations, Rewards, fit_critic, improve, make_batch
 from regrasp.seeding import numpy_stream, torch_stream
 
@@ -70,8 +72,8 @@ class FineTuning:
         named["first_noise"] = self.first_noise
         named |= {f"policy/{name}": value for name, value in self.policy.state_dict().items()}
         named |= {f"critic/{name}": value for name, value in self.critic.state_dict().items()}
-        named |= {f"policy_adam/{name}": value for name, value in _moments(self.policy_optimiser).items()}
-        named |= {f"critic_adam/{name}": value for name, value in _moments(self.critic_optimiser).items()}
+        named |= {f"policy_adam/{name}": value for name, value in moments(self.policy_optimiser).items()}
+        named |= {f"critic_adam/{name}": value for name, value in moments(self.critic_optimiser).items()}
         named |= {f"guard/{name}": value for name, value in (self.guard.tensors() if self.guard else {}).items()}
         return named | {f"rollout/{name}": torch.from_numpy(value) for name, value in self.rollout.save().items()}
 
@@ -79,13 +81,13 @@ class FineTuning:
         """Continue from `tensors`."""
         self.iteration, self.control_steps = (int(number) for number in tensors["progress"])
         self.first_noise = tensors["first_noise"].clone()
-        self.policy.load_state_dict(_below(tensors, "policy"))
-        self.critic.load_state_dict(_below(tensors, "critic"))
-        _set_moments(self.policy_optimiser, _below(tensors, "policy_adam"))
-        _set_moments(self.critic_optimiser, _below(tensors, "critic_adam"))
+        self.policy.load_state_dict(below(tensors, "policy"))
+        self.critic.load_state_dict(below(tensors, "critic"))
+        set_moments(self.policy_optimiser, below(tensors, "policy_adam"))
+        set_moments(self.critic_optimiser, below(tensors, "critic_adam"))
         if self.guard:
-            self.guard.load(_below(tensors, "guard"))
-        self.rollout.restore({name: value.numpy() for name, value in _below(tensors, "rollout").items()})
+            self.guard.load(below(tensors, "guard"))
+        self.rollout.restore({name: value.numpy() for name, value in below(tensors, "rollout").items()})
 
 
 def fine_tune(state: FineTuning) -> Iterator[Progress]:
@@ -173,6 +175,7 @@ def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
         fitting = beside.submit(_fit_critic, state, batch)
         kls = [] if warming else _improve_policy(state, batch, weight)
         losses = fitting.result()
+    _check(state, losses)
     return {
         "lambda_bc": weight,
         **(state.guard.values() if state.guard else {}),
@@ -181,6 +184,19 @@ def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
         "loss": sum(losses) / len(losses),
         "explained_variance": 1.0 - losses[0] / max(batch.target.var().item(), 1e-12),
     }
+
+
+def _check(state: FineTuning, losses: Sequence[float]) -> None:
+    """Name what diverged, before anything acts by it or is kept.
+
+    Raises:
+        Diverged: the critic's loss or a weight is not finite.
+    """
+    done = (state.iteration + 1) * len(losses)
+    critics, policies = "a smaller rl.critic_learning_rate", "a smaller rl.learning_rate or rl.kl_stop"
+    check_value("the critic's loss", sum(losses), math.inf, done, critics)
+    check_weights("the sum of the critic's weights", state.critic.parameters(), done, critics)
+    check_weights("the sum of the policy's weights", state.policy.parameters(), done, policies)
 
 
 def _weight(state: FineTuning, segment: Segment, warming: bool) -> float:
@@ -226,21 +242,3 @@ def _episodes(finished: Finished) -> dict[str, float]:
         values["success_in_training"] = finished.successes / finished.from_task_start
         values["contact_entry_in_training"] = finished.entered / finished.from_task_start
     return values
-
-
-def _moments(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    state = optimiser.state_dict()["state"]
-    return {f"{index}.{name}": value for index, moments in state.items() for name, value in moments.items()}
-
-
-def _set_moments(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        index, name = key.split(".", 1)
-        moments.setdefault(int(index), {})[name] = value.clone()
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
-
-
-def _below(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
-    return {key.removeprefix(f"{part}/"): value for key, value in tensors.items() if key.startswith(f"{part}/")}
