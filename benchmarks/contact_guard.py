@@ -15,8 +15,6 @@ checks on the way, the lowest contact entry in training (with noise, mean of fou
 
 import argparse
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("Agg")
+from commands import regrasp
 from matplotlib import pyplot
 from rich.console import Console
 from rich.table import Table
@@ -121,16 +120,6 @@ def prepare(name: str, out: Path) -> Path:
         own = replace(curriculum, panel=str(panel), demonstrations=taught)
         file.write_text(own.to_toml(), encoding="utf-8")
     return file
-
-
-def regrasp(*arguments: str) -> dict[str, Any]:
-    """One command; its last line is a JSON object."""
-    start = "import sys; from regrasp.cli import main; sys.exit(main())"
-    done = subprocess.run(
-        [sys.executable, "-c", start, *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=True
-    )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def show(rows: list[dict[str, Any]]) -> None:

@@ -14,7 +14,6 @@ prints it, and ends with exit code 1 unless at least 8 of 9 faults are named alo
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from commands import regrasp
 from rich.console import Console
 from rich.table import Table
 
@@ -125,16 +125,6 @@ def between(episode: Episode, first: int, last: int) -> Episode:
         contact_modes=episode.contact_modes[rows],
         marks={},
     )
-
-
-def regrasp(*arguments: str) -> dict[str, Any]:
-    """One command; its last line is a JSON object."""
-    start = "import sys; from regrasp.cli import main; sys.exit(main())"
-    done = subprocess.run(
-        [sys.executable, "-c", start, *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=True
-    )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def show(rows: list[dict[str, Any]]) -> None:

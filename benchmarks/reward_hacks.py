@@ -12,12 +12,12 @@ are named.
 
 import argparse
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from commands import regrasp
 from rich.console import Console
 from rich.table import Table
 
@@ -80,16 +80,6 @@ def prepare(hack: str, out: Path) -> tuple[Path, list[str]]:
     own = replace(honest, task=str(file), panel=str(panel), demonstrations=str(taught))
     curriculum.write_text(own.to_toml(), encoding="utf-8")
     return curriculum, ["--task", str(file)]
-
-
-def regrasp(*arguments: str) -> dict[str, Any]:
-    """One command; its last line is a JSON object."""
-    start = "import sys; from regrasp.cli import main; sys.exit(main())"
-    done = subprocess.run(
-        [sys.executable, "-c", start, *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=True
-    )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def show(rows: list[dict[str, Any]]) -> None:

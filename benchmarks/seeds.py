@@ -10,11 +10,10 @@ and prints it.
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from commands import regrasp
 from rich.console import Console
 from rich.table import Table
 
@@ -61,14 +60,6 @@ def checks(run: Path) -> list[tuple[int, float, float]]:
     points = [point for point in read_curves(run / "progress.jsonl") if "contact_entry" in point.values]
     primary = next((name for name in PRIMARIES if points and name in points[0].values), "")
     return [(point.control_steps, point.values[primary], point.values["contact_entry"]) for point in points]
-
-
-def regrasp(*arguments: str) -> dict[str, Any]:
-    """One command; its last line is a JSON object."""
-    command = [str(Path(sys.executable).with_name("regrasp")), *arguments, "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def show(rows: list[dict[str, Any]]) -> None:

@@ -9,7 +9,6 @@ from regrasp.errors import InputError
 from regrasp.policies.policy import Policy
 from regrasp.reinforcement.critics import Critics
 from regrasp.reinforcement.demonstrated import play_again
-from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.reinforcement.off_policy import OffPolicyTuning
 from regrasp.reinforcement.proposal import ProposingRollout
 from regrasp.reinforcement.starts import Starts
@@ -49,8 +48,7 @@ def begin_off_policy(
         source = taught.source if taught else "fine_tuning"
         raise InputError(source, "", found, "at least one demonstration that off-policy fine-tuning can play again")
     environment = Environment(task, config.worlds, threads)
-    magnitudes = Magnitudes(under.disturbances, under.first_magnitude, under.grow_above, under.shrink_below)
-    starts = Starts(task, recorded, magnitudes, under.disturbed, numpy_stream(seed, "rl"))
+    starts = Starts(task, recorded, under.magnitudes(), under.disturbed, numpy_stream(seed, "rl"))
     seen, actions = policy.spec.observation.size + environment.privileged_size, policy.spec.action.size
     return OffPolicyTuning(
         policy=policy,

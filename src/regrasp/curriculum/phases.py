@@ -24,7 +24,6 @@ from regrasp.panel.evaluation import evaluate
 from regrasp.policies.policy import Policy, PolicySpec
 from regrasp.policies.progress import Progress
 from regrasp.reinforcement.critic import Critic
-from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.reinforcement.off_policy import OffPolicyTuning, fine_tune_off_policy
 from regrasp.reinforcement.on_policy import FineTuning, begin_at_rest, fine_tune
 from regrasp.reinforcement.rollout import Rollout
@@ -237,8 +236,7 @@ def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTu
         return begin_off_policy(*own, given.demonstrations, _recorded(given), _taught(given, policy))
     environment = Environment(task, config.worlds, given.threads)
     inputs = policy.spec.observation.size + environment.privileged_size
-    magnitudes = Magnitudes(config.disturbances, config.first_magnitude, config.grow_above, config.shrink_below)
-    starts = Starts(task, _recorded(given), magnitudes, config.disturbed, numpy_stream(seed, "rl"))
+    starts = Starts(task, _recorded(given), config.magnitudes(), config.disturbed, numpy_stream(seed, "rl"))
     return FineTuning(
         policy=policy,
         critic=Critic(inputs, config.critic_hidden, torch_stream(seed, "critic")),

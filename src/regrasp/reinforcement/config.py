@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from regrasp.reinforcement.magnitudes import Magnitudes
+
 
 def _setting(default: Any, **bounds: Any) -> Any:
     return field(default=default, metadata=bounds)
@@ -95,3 +97,7 @@ class OnPolicyConfig:
     def rate(self, iteration: int) -> float:
         """The policy's learning rate at an iteration."""
         return self.learning_rate + (self.final_learning_rate - self.learning_rate) * iteration / self.iterations
+
+    def magnitudes(self) -> Magnitudes:
+        """How strong the disturbances of training are, at the beginning."""
+        return Magnitudes(self.disturbances, self.first_magnitude, self.grow_above, self.shrink_below)

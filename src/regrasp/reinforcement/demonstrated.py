@@ -9,7 +9,7 @@ from torch import Tensor
 
 from regrasp.demonstrations.disturbed import disturbance_of
 from regrasp.episode import Episode
-from regrasp.reinforcement.rollout import SETTLED_MARGIN, critic_input
+from regrasp.reinforcement.rollout import critic_input, settled_in
 from regrasp.tasks.environment import Environment
 from regrasp.tasks.task import Task
 
@@ -61,8 +61,7 @@ def play_again(task: Task, episodes: Sequence[Episode], terms: Sequence[str], th
         chosen = np.stack([episode.actions[min(t, episode.steps - 1)] for episode in episodes])
         action = torch.from_numpy(chosen).clamp(-1.0, 1.0)
         step = environment.step(action)
-        judgement = environment.judgement
-        settled = judgement.held_for > judgement.judge.held_steps + SETTLED_MARGIN
+        settled = settled_in(environment)
         found = {
             "critic_input": seen,
             "next_critic_input": critic_input(step.observations),

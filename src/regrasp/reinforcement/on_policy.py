@@ -95,6 +95,9 @@ def fine_tune(state: FineTuning) -> Iterator[Progress]:
 
     Every random draw of iteration k depends on the seed and k alone, so a state saved after any record and loaded again
     continues as if nothing had happened.
+
+    Raises:
+        Diverged: the critic's loss or a weight is not finite.
     """
     config = state.config
     if state.iteration == 0:

@@ -145,7 +145,7 @@ class Rollout:
             draw = self._draw(mean)
             action = mean + std * draw
             step = self.environment.step(action)
-            settled = self._settled()
+            settled = settled_in(self.environment)
             ended = self._ended(step.terminated | step.truncated | settled)
             contact.add(self.environment, self._own_start, ended)
             self._observation = step.observations
@@ -171,10 +171,6 @@ class Rollout:
         fresh = torch.randn(mean.shape, generator=self.noise)
         self._drawn = self.correlation * self._drawn + math.sqrt(1.0 - self.correlation**2) * fresh
         return self._drawn
-
-    def _settled(self) -> Tensor:
-        judgement = self.environment.judgement
-        return judgement.held_for > judgement.judge.held_steps + SETTLED_MARGIN
 
     def _ended(self, over: Tensor) -> NDArray[np.bool_]:
         ended: NDArray[np.bool_] = over.numpy() | (self.environment.elapsed.numpy() >= self._limit)
@@ -223,6 +219,12 @@ class Rollout:
         self._observation = {k: torch.from_numpy(np.array(v)) for k, v in _below(saved, "observation").items()}
         self.starts.magnitudes.restore(_below(saved, "magnitudes"))
         self.environment.restore(_below(saved, "environment"))
+
+
+def settled_in(environment: Environment) -> Tensor:
+    """(B,) bool: success has been held for so long that the episode has no more to teach."""
+    judgement = environment.judgement
+    return judgement.held_for > judgement.judge.held_steps + SETTLED_MARGIN
 
 
 def critic_input(observations: Mapping[str, Tensor]) -> Tensor:
