@@ -13,9 +13,10 @@ from regrasp.cli import main
 from regrasp.curriculum.phases import Candidate, Event, Ingredients, Snapshot, execute
 from regrasp.panel.cases import draw_cases, make_panel, write_panel
 from regrasp.policies.policy import Policy, PolicySpec
+from regrasp.reinforcement.config import JUDGED
 from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.reinforcement.on_policy import begin_at_rest
-from regrasp.reinforcement.rollout import Rollout
+from regrasp.reinforcement.rollout import Rollout, reward_of
 from regrasp.reinforcement.starts import Starts
 from regrasp.seeding import numpy_stream, torch_stream
 from regrasp.tasks import TASKS
@@ -81,6 +82,18 @@ def test_only_the_named_reward_terms_count() -> None:
     torch.testing.assert_close(whole, every)
     assert not torch.allclose(whole, one)
     assert bool((one < 0).all()), "reach is minus a distance"
+
+
+def test_the_sparse_reward_is_the_judges_success_and_counts_only_where_it_is_named() -> None:
+    task = TASKS["adroit-door"]
+    opened = task.draw_starts(np.zeros(2, np.int64), np.random.default_rng(0))
+    opened[1, task.scene.joint_column("door_hinge")] = 1.5
+    environment = Environment(task, 2, 1)
+    environment.reset(np.arange(2), opened, [task.draw_disturbance("none", np.random.default_rng(0))] * 2, [0, 1])
+    environment.judgement.touched[:] = True  # a door that stands open by itself is no success
+    step = environment.step(torch.zeros(2, task.interface.fields.size))
+    assert reward_of(environment, step, (JUDGED,)).tolist() == [0.0, 1.0]
+    torch.testing.assert_close(reward_of(environment, step, tuple(task.rewards)), step.reward)
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.8])

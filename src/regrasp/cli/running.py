@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +25,7 @@ from regrasp.panel.cases import Panel, read_panel, write_panel
 from regrasp.panel.repertoire import item_name
 from regrasp.policies.checkpoint import save_checkpoint
 from regrasp.policies.progress import Progress
+from regrasp.reinforcement.config import JUDGED
 from regrasp.store.curves import Curves
 from regrasp.store.database import Database
 from regrasp.store.rows import CheckpointRow, DatasetRow
@@ -99,7 +100,7 @@ def _prepare(
     # What the run keeps of it is the name that its checkpoints and its panel know.
     curriculum = replace(curriculum, task=task.name)
     _check_names(file, "disturbances", curriculum.rl.disturbances, task.disturbances, curriculum.task)
-    _check_names(file, "reward_terms", curriculum.rl.reward_terms, task.rewards, curriculum.task)
+    _check_names(file, "reward_terms", curriculum.rl.reward_terms, (*task.rewards, JUDGED), curriculum.task)
     _check_contacts(file, curriculum, task.regions)
     panel_file = locate(file, curriculum.panel)
     panel = read_panel(panel_file)
@@ -144,7 +145,7 @@ def _facts(demonstrations: DemonstrationSet) -> dict[str, Any]:
     }
 
 
-def _check_names(file: Path, setting: str, asked: Sequence[str], known: Mapping[str, Any], task: str) -> None:
+def _check_names(file: Path, setting: str, asked: Sequence[str], known: Collection[str], task: str) -> None:
     for name in asked:
         if name not in known:
             raise InputError(file, f"[rl] {setting}", repr(name), f"names that {task} has", known)

@@ -5,6 +5,9 @@ from typing import Any
 
 from regrasp.reinforcement.magnitudes import Magnitudes
 
+JUDGED = "judged"
+"""A reward term that every task has and none counts unless it is named: 1 wherever the judge sees success, else 0."""
+
 
 def _setting(default: Any, **bounds: Any) -> Any:
     return field(default=default, metadata=bounds)
@@ -33,7 +36,8 @@ class OnPolicyConfig:
         critic_hidden: widths of the critic's hidden layers.
         initial_noise: the action noise of a policy that begins without demonstrations, in half action ranges.
         noise_correlation: of the action noise at two control steps in a row.
-        reward_terms: the task's reward terms that count, as success and dropped for a sparse reward; all if empty.
+        reward_terms: the task's reward terms that count, all of them if empty. `judged` is 1 in every control step in
+            which the judge sees success: alone, with `largest_reward` 1, it is a sparse reward.
         largest_reward: what a control step in success pays; brings returns to the order of 1.
         demonstration_weight: λ_BC at the start.
         demonstration_decay: factor on λ_BC per iteration.

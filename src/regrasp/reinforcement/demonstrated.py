@@ -9,7 +9,7 @@ from torch import Tensor
 
 from regrasp.demonstrations.disturbed import disturbance_of
 from regrasp.episode import Episode
-from regrasp.reinforcement.rollout import critic_input, settled_in
+from regrasp.reinforcement.rollout import critic_input, reward_of, settled_in
 from regrasp.tasks.environment import Environment
 from regrasp.tasks.task import Task
 
@@ -66,7 +66,7 @@ def play_again(task: Task, episodes: Sequence[Episode], terms: Sequence[str], th
             "critic_input": seen,
             "next_critic_input": critic_input(step.observations),
             "action": action,
-            "reward": torch.stack([step.terms[name] for name in names]).sum(0).to(torch.float32),
+            "reward": reward_of(environment, step, names),
             "terminated": step.terminated.clone(),
             "settled": settled,
             "ended": step.terminated | settled | (t + 1 >= lengths),

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from regrasp.contact import modes
 from regrasp.policies.policy import Policy
+from regrasp.reinforcement.config import JUDGED
 from regrasp.reinforcement.guard import Contact
 from regrasp.reinforcement.starts import Starts
-from regrasp.tasks.environment import Environment
+from regrasp.tasks.environment import Environment, Step
 
 SETTLED_MARGIN = 5
 """An episode is cut off with this many more steps in success than the judge asks for: it has no more to teach."""
@@ -154,7 +155,7 @@ class Rollout:
             rows["next_critic_input"].append(critic_input(step.observations))
             rows["action"].append(action)
             rows["log_prob"].append(-(0.5 * draw.square() + std.log()).sum(1))
-            rows["reward"].append(torch.stack([step.terms[name] for name in self.terms]).sum(0).to(torch.float32))
+            rows["reward"].append(reward_of(self.environment, step, self.terms))
             sums = {name: total + float(step.terms[name].mean()) for name, total in sums.items()}
             rows["terminated"].append(step.terminated)
             rows["settled"].append(settled)
@@ -225,6 +226,12 @@ def settled_in(environment: Environment) -> Tensor:
     """(B,) bool: success has been held for so long that the episode has no more to teach."""
     judgement = environment.judgement
     return judgement.held_for > judgement.judge.held_steps + SETTLED_MARGIN
+
+
+def reward_of(environment: Environment, step: Step, names: Sequence[str]) -> Tensor:
+    """(B,) float32: the sum of the named reward terms of the environment's latest step."""
+    terms = {JUDGED: environment.judgement.success_at_end, **step.terms}
+    return torch.stack([terms[name].to(torch.float64) for name in names]).sum(0).to(torch.float32)
 
 
 def critic_input(observations: Mapping[str, Tensor]) -> Tensor:
