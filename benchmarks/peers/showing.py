@@ -10,6 +10,7 @@ matplotlib.use("Agg")
 import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -56,34 +57,31 @@ def _rate(point: Point) -> dict[str, Any]:
 
 
 def show(title: str, found: Sequence[dict[str, Any]]) -> None:
-    """The table for people: one line per method and seed."""
-    table = Table(
-        title=title, caption="Seconds of wall clock from the demonstrations on; 95 % Wilson intervals; – not reached"
+    """The table for people: one line per method, its seeds behind one another."""
+    caption = (
+        "Seconds of wall clock from the demonstrations on, by seed; – not reached; all seeds together with 95 % Wilson"
     )
-    heads = (
-        "method",
-        "seed",
-        *(f"s to {level:.2f}" for level in LEVELS),
-        "best",
-        "final",
-        "contact entry",
-        "samples",
-    )
+    table = Table(title=title, caption=f"{caption} intervals")
+    heads = ("method", *(f"s to {level:.2f}" for level in LEVELS), "best", "final", "all", "contact entry", "samples")
     for head in heads:
-        table.add_column(head, justify="left" if head in heads[:2] else "right")
-    for row in found:
-        reached = [row["reached"][str(level)] for level in LEVELS]
-        times = [f"{one['wall_s']:.0f}" if one else "–" for one in reached]
-        final = row["final"]
-        ends = [_share(row["best"]), _share(final)] if final else ["–", "–"]
-        entry = f"{final['contact_entry']}/{final['n']}" if final else "–"
-        samples = f"{final['control_steps']:,d}" if final else "–"
-        table.add_row(METHODS[row["method"]].title, str(row["seed"]), *times, *ends, entry, samples)
-    Console(width=130).print(table)
+        table.add_column(head)
+    for name in dict.fromkeys(row["method"] for row in found):
+        table.add_row(METHODS[name].title, *_cells([row for row in found if row["method"] == name and row["final"]]))
+    Console(width=150).print(table)
 
 
-def _share(rate: dict[str, Any]) -> str:
-    return f"{rate['count']}/{rate['n']} ({rate['low']:.2f}–{rate['high']:.2f})"
+def _cells(seeds: Sequence[dict[str, Any]]) -> list[str]:
+    if not seeds:
+        return []
+    reached = [[row["reached"][str(level)] for row in seeds] for level in LEVELS]
+    times = [", ".join(f"{one['wall_s']:.0f}" if one else "–" for one in level) for level in reached]
+    shares = [", ".join(str(row[part]["count"]) for row in seeds) for part in ("best", "final")]
+    final = [row["final"] for row in seeds]
+    total = {key: sum(one[key] for one in final) for key in ("count", "n", "contact_entry")}
+    rate = rate_from_counts(total["count"], total["n"])
+    together = f"{rate.count}/{rate.n} ({rate.low:.2f}–{rate.high:.2f})"
+    samples = ", ".join(f"{one['control_steps']:,d}" for one in final)
+    return [*times, *shares, together, f"{total['contact_entry']}/{total['n']}", samples]
 
 
 def draw(title: str, runs: Runs, file: Path) -> None:
@@ -97,8 +95,9 @@ def draw(title: str, runs: Runs, file: Path) -> None:
     left.set(
         xlabel="wall clock [min], cloning included, judging not", ylabel="success", ylim=(-0.02, 1.02), xlim=(0, None)
     )
-    right.set(xlabel="control steps", xscale="symlog")
-    right.set_xlim(left=0)
+    right.set(xlabel="control steps", xlim=(0, None))
+    right.set_xscale("symlog", linthresh=1000)
+    right.xaxis.set_major_locator(FixedLocator([0, *(10.0**power for power in range(3, 9))]))
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
