@@ -42,7 +42,7 @@ def main() -> None:
         sys.exit(_refused(str(error)))
     from peers.showing import draw, rows, show  # noqa: PLC0415 (Matplotlib is slow to import)
 
-    found, title = rows(runs), read_curriculum(options.curriculum).task
+    found, title = rows(runs), read_curriculum(options.curriculum, options.changes).task
     (options.out / "table.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     show(title, found)
     draw(title, runs, options.out / "curves.png")
@@ -58,6 +58,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10.0, help="wall clock of each method on each seed")
     parser.add_argument("--every", type=float, default=30.0, help="seconds of it between two judgements")
     parser.add_argument("--cases", type=int, default=100)
+    change = {"action": "append", "default": [], "metavar": "PHASE.KEY=VALUE"}
+    parser.add_argument("--set", dest="changes", **change, help="a setting of the curriculum, as rl.disturbed=0")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
 
@@ -68,7 +70,7 @@ def _refused(sentence: str) -> int:
 
 
 def _measure(options: argparse.Namespace) -> dict[str, dict[int, list[Point]]]:
-    curriculum = read_curriculum(options.curriculum)
+    curriculum = read_curriculum(options.curriculum, options.changes)
     task = find_task(curriculum.task, str(options.curriculum))
     demos = options.demos or locate(options.curriculum, curriculum.demonstrations or "")
     taught = read_demonstrations(demos, task)
