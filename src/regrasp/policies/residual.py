@@ -84,7 +84,9 @@ class CorrectionHead(Head):
 
     def correction(self, features: torch.Tensor) -> torch.Tensor:
         """Features and action (…, F + A) → correction (…, A), between -bound and bound."""
-        return self.bound * torch.tanh(self.linear(features[..., : -self._actions]) / self.bound)
+        # A product of a strided slice rounds a row differently in different batches (measured); of a copy it does not.
+        own = features[..., : -self._actions].contiguous()
+        return self.bound * torch.tanh(self.linear(own) / self.bound)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features and action (…, F + A) → the corrected action (…, A), not clipped."""
