@@ -5,7 +5,6 @@ correction, which begins at zero (Johannink et al. 2019, "Residual RL for Robot 
 al. 2024, "From Imitation to Refinement") and never passes a bound (Yuan et al. 2024, "Policy Decorator").
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,7 +31,7 @@ class Residual:
     hidden: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.limit <= 2.0 or not math.isfinite(self.limit):
+        if not 0.0 < self.limit <= 2.0:
             raise ValueError(f"the limit of a residual must be above 0 and at most 2, not {self.limit!r}")
         if not self.hidden:
             raise ValueError("a residual needs at least one hidden layer")
