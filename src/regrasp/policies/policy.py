@@ -151,7 +151,10 @@ class Policy(nn.Module):
         return self.head.std()
 
     def features(self, observation: torch.Tensor) -> torch.Tensor:
-        """Inputs (B, O) in their fields' units, or their window (B, W, O) → the body's features (B, F)."""
+        """Observation (B, O) in its fields' units, or its window (B, W, O) → the body's features (B, F).
+
+        Here and below, on a frozen policy, its action stands behind the observation (B, O + A).
+        """
         features: torch.Tensor = self.body(self.normaliser(observation))
         return features
 

@@ -38,7 +38,6 @@ class Perception:
         if self._base is not None:
             named = worlds.tolist()
             self._base.begin(self._count, named)
-            self._proposed = self._proposed.clone()
             self._proposed[named] = self._base.act(observations["policy"][named], named)
         return self._seen(observations)
 
