@@ -1,4 +1,4 @@
-"""Curricula of other designs than the default: cloned and judged, resumed to the bit, and never fine-tuned."""
+"""Curricula of other designs than the default: cloned and judged, and resumed to the bit."""
 
 import copy
 import json
@@ -77,7 +77,10 @@ def test_a_design_stands_among_the_settings_of_cloning(file: Path) -> None:
         (["bc.ensemble=true"], r"\[bc\]: found .*ensemble needs a chunk of 2 or more"),
         (['bc.body="transformer"'], r"\[bc\]: found .*a transformer needs a window of 2 or more"),
         (['bc.body="transformer"', "bc.window=4", "bc.hidden=[8, 12]"], r"\[bc\]: found .*equal hidden widths"),
-        (['bc.head="flow"', "rl.iterations=1"], r"fine-tuning needs body \"mlp\", .* set rl.iterations = 0"),
+        (
+            ['bc.head="flow"', "rl.iterations=1", "rl.residual=false"],
+            r"found .*rl.residual = false needs body \"mlp\",",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -111,6 +111,9 @@ def _prepare(
         )
     if without_demos and curriculum.fine_tuning == "off_policy":
         raise InputError(file, "fine_tuning", "'off_policy', beside --without-demos", "'on_policy', or demonstrations")
+    if without_demos and curriculum.corrects:
+        found = "a correction of a clone, beside --without-demos"
+        raise InputError(file, "[rl] residual", found, "the default policy and no residual, or demonstrations")
     taught = None if without_demos else _demonstrations_file(file, curriculum, demos)
     demonstrations = read_demonstrations(taught, task) if taught else None
     resolved = {

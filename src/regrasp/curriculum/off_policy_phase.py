@@ -32,7 +32,7 @@ def begin_off_policy(
     Args:
         curriculum: whose `off_policy` says how to learn and `rl` under what.
         task: which task.
-        policy: the clone, which fine-tuning changes.
+        policy: the clone, which fine-tuning changes, or a correction of it.
         threads: of the engine.
         taught: the demonstrations.
         recorded: their states (N, S) and objects (N,), for starts.
@@ -49,13 +49,13 @@ def begin_off_policy(
         raise InputError(source, "", found, "at least one demonstration that off-policy fine-tuning can play again")
     environment = Environment(task, config.worlds, threads)
     starts = Starts(task, recorded, under.magnitudes(), under.disturbed, numpy_stream(seed, "rl"))
-    seen, actions = policy.spec.observation.size + environment.privileged_size, policy.spec.action.size
+    seen, actions = policy.spec.inputs + environment.privileged_size, policy.spec.action.size
     return OffPolicyTuning(
         policy=policy,
         critics=Critics(seen, actions, config.critic_hidden, config.critics, torch_stream(seed, "critics")),
-        rollout=ProposingRollout(environment, starts, torch_stream(seed, "rl"), under.reward_terms),
+        rollout=ProposingRollout(environment, starts, torch_stream(seed, "rl"), under.reward_terms, base=policy.base),
         demonstrations=compared,
-        demonstrated=play_again(task, episodes, under.reward_terms, threads),
+        demonstrated=play_again(task, episodes, under.reward_terms, threads, policy.base),
         config=config,
         under=under,
         seed=seed,

@@ -9,26 +9,24 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from regrasp.curriculum.gate import MeasuredDecision, decide_on_trials
 from regrasp.curriculum.off_policy_phase import begin_off_policy
 from regrasp.curriculum.schema import Curriculum
+from regrasp.curriculum.taught import compared, recorded
 from regrasp.demonstrations import DemonstrationSet, control_steps, transitions
-from regrasp.demonstrations.replay import replay
 from regrasp.imitation.cloning import CloningState, clone
 from regrasp.panel.cases import Case, draw_cases
 from regrasp.panel.evaluation import evaluate
 from regrasp.policies.policy import Policy, PolicySpec
 from regrasp.policies.progress import Progress
+from regrasp.policies.residual import Residual
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.off_policy import OffPolicyTuning, fine_tune_off_policy
 from regrasp.reinforcement.on_policy import FineTuning, begin_at_rest, fine_tune
 from regrasp.reinforcement.rollout import Rollout
 from regrasp.reinforcement.starts import Starts
-from regrasp.reinforcement.update import Demonstrations
 from regrasp.seeding import numpy_stream, torch_stream
 from regrasp.tasks.environment import Environment
 from regrasp.tasks.task import Task
@@ -200,8 +198,8 @@ def _judge(policy: Policy, given: Ingredients, cases: Sequence[Case]) -> tuple[l
 
 
 def _fine_tune(curriculum: Curriculum, given: Ingredients, policy: Policy, resumed: Snapshot | None) -> Iterator[Event]:
-    state = _begin(curriculum, given, policy)
     clone_weights = {name: value.clone() for name, value in policy.state_dict().items()}
+    state = _begin(curriculum, given, _learner(curriculum, policy))
     if resumed is not None:
         state.load(resumed.tensors)
     yield Snapshot("rl", _finished(curriculum, state), _with_weights(state.tensors(), clone_weights))
@@ -229,43 +227,30 @@ def _checkpoint_name(state: FineTuning | OffPolicyTuning) -> str:
     return "" if state.iteration % state.config.check_every else f"rl-{state.iteration:04d}"
 
 
+def _learner(curriculum: Curriculum, policy: Policy) -> Policy:
+    """What is fine-tuned: the clone itself, or a correction of it that begins at none."""
+    if not curriculum.corrects:
+        return policy
+    residual = Residual(curriculum.rl.residual_limit, curriculum.rl.residual_hidden or policy.spec.hidden)
+    return Policy.correcting(policy, residual, torch_stream(curriculum.seed, "residual"))
+
+
 def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTuning | OffPolicyTuning:
     config, task, seed = curriculum.rl, given.task, curriculum.seed
+    taught, states = compared(given.demonstrations, policy), recorded(given.demonstrations, task, given.threads)
     if curriculum.fine_tuning == "off_policy":
-        own = curriculum, task, policy, given.threads
-        return begin_off_policy(*own, given.demonstrations, _recorded(given), _taught(given, policy))
+        return begin_off_policy(curriculum, task, policy, given.threads, given.demonstrations, states, taught)
     environment = Environment(task, config.worlds, given.threads)
-    inputs = policy.spec.observation.size + environment.privileged_size
-    starts = Starts(task, _recorded(given), config.magnitudes(), config.disturbed, numpy_stream(seed, "rl"))
+    inputs, noise = policy.spec.inputs + environment.privileged_size, torch_stream(seed, "rl")
+    starts = Starts(task, states, config.magnitudes(), config.disturbed, numpy_stream(seed, "rl"))
     return FineTuning(
         policy=policy,
         critic=Critic(inputs, config.critic_hidden, torch_stream(seed, "critic")),
-        rollout=Rollout(environment, starts, torch_stream(seed, "rl"), config.reward_terms, config.noise_correlation),
-        demonstrations=_taught(given, policy),
+        rollout=Rollout(environment, starts, noise, config.reward_terms, config.noise_correlation, policy.base),
+        demonstrations=taught,
         config=config,
         seed=seed,
     )
-
-
-def _taught(given: Ingredients, policy: Policy) -> Demonstrations | None:
-    """What the demonstration term compares with."""
-    if given.demonstrations is None:
-        return None
-    observations, actions = transitions(given.demonstrations)
-    return Demonstrations(policy.normaliser(observations), actions, policy.head.std().detach().clone())
-
-
-def _recorded(given: Ingredients) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
-    """States of all demonstrations and their objects: as recorded, or else from replaying those that have a start."""
-    known = given.demonstrations.episodes if given.demonstrations else ()
-    episodes = [episode for episode in known if episode.start is not None]
-    unknown = [episode for episode in episodes if episode.states is None]
-    if unknown:
-        episodes = [found.episode for found in replay(given.task, episodes, given.threads)]
-    rows = [episode.states[:-1] for episode in episodes if episode.states is not None]
-    pool = given.task.scene.objects
-    objects = [pool.index(episode.object) if episode.object else 0 for episode in episodes]
-    return (np.concatenate(rows), np.repeat(objects, [len(own) for own in rows])) if rows else None
 
 
 def _with_check(progress: Progress, trials: Sequence[Trial], primary: str) -> Progress:

@@ -47,13 +47,13 @@ class Curriculum:
         discovers: those that are expected of verified recoveries alone, as no demonstration shows them.
         fine_tuning: how reinforcement learning learns: `on_policy` by the settings of `rl`; `off_policy` by those of
             `off_policy`, and of `rl` only what it trains under: its starts, disturbances, rewards, discount, smallest
-            noise and cases of a check.
+            noise, residual and cases of a check.
         bc: behaviour cloning.
         rl: reinforcement learning; with no iterations the run ends after cloning.
         off_policy: the settings of off-policy fine-tuning.
 
     Raises:
-        ValueError: fine-tuning of a policy that cannot be fine-tuned yet.
+        ValueError: fine-tuning without a residual of a policy that needs one.
     """
 
     task: str
@@ -69,11 +69,17 @@ class Curriculum:
     off_policy: OffPolicyConfig = field(default_factory=OffPolicyConfig)
 
     def __post_init__(self) -> None:
-        if self.rl.iterations > 0 and self.bc.cloning.design != Design():
+        if self.rl.iterations > 0 and self.rl.residual is False and self.bc.cloning.design != Design():
             raise ValueError(
-                'fine-tuning needs body "mlp", head "gaussian", window 1 and chunk 1 so far; for any other policy set '
-                "rl.iterations = 0, and the run ends after cloning"
+                'rl.residual = false needs body "mlp", head "gaussian", window 1 and chunk 1; any other policy is '
+                "fine-tuned by a residual, which is on if the setting is left out"
             )
+
+    @property
+    def corrects(self) -> bool:
+        """Fine-tuning freezes the clone and learns a bounded correction of its actions."""
+        asked = self.rl.residual
+        return self.bc.cloning.design != Design() if asked is None else asked
 
     def to_json(self) -> dict[str, Any]:
         """As plain data, in the file's layout."""
@@ -83,10 +89,14 @@ class Curriculum:
     def identity(self) -> dict[str, Any]:
         """All settings that a result depends on: no places of files, whose contents have digests, no expectations.
 
-        Nor off-policy settings where fine-tuning is on-policy, as before there was another.
+        Nor off-policy settings where fine-tuning is on-policy, and those of a residual where there is none, as before
+        there were others.
         """
         unused = ("fine_tuning", "off_policy") if self.fine_tuning == "on_policy" else ()
-        return {name: value for name, value in self.to_json().items() if name not in (*BESIDE, *unused)}
+        found = {name: value for name, value in self.to_json().items() if name not in (*BESIDE, *unused)}
+        if not self.corrects:
+            found["rl"] = {name: value for name, value in found["rl"].items() if not name.startswith("residual")}
+        return found
 
     def to_toml(self) -> str:
         """As the text of a curriculum file that reads back into an equal record."""

@@ -7,6 +7,8 @@ from regrasp.reinforcement.magnitudes import Magnitudes
 
 JUDGED = "judged"
 """A reward term that every task has and none counts unless it is named: 1 wherever the judge sees success, else 0."""
+FIRST_BOUND = 0.1
+"""Of corrections at first, in whole bounds, where the bound grows (Yuan et al. 2024: explore progressively)."""
 
 
 def _setting(default: Any, **bounds: Any) -> Any:
@@ -53,6 +55,12 @@ class OnPolicyConfig:
         first_magnitude: scale of their magnitudes at the beginning: 1 for the task's ranges, which then stay; below,
             every kind grows and shrinks by how often it is withstood.
         grow_above, shrink_below: shares of withstood episodes at which a kind does.
+        residual: the clone is frozen, and what is learned is a bounded correction of its actions. None: only where the
+            clone is not the default one (an mlp and a gaussian for one observation and action), which needs it.
+        residual_limit: no action is corrected by more, in half action ranges.
+        residual_ramp: the bound of the corrections grows from a tenth of `residual_limit` to all of it over this share
+            of the iterations; 0: at once.
+        residual_hidden: widths of the correction's hidden layers; the clone's if empty.
         check_every: iterations between two checkpoints on the way.
         check_cases: undisturbed cases on which those are judged.
     """
@@ -90,6 +98,10 @@ class OnPolicyConfig:
     first_magnitude: float = _setting(1.0, above=0.0, maximum=1.0)
     grow_above: float = _setting(0.6, minimum=0.0, maximum=1.0)
     shrink_below: float = _setting(0.3, minimum=0.0, maximum=1.0)
+    residual: bool | None = None
+    residual_limit: float = _setting(0.3, above=0.0, maximum=2.0)
+    residual_ramp: float = _setting(0.2, minimum=0.0, maximum=1.0)
+    residual_hidden: tuple[int, ...] = _setting((), minimum=1)
     check_every: int = _setting(40, minimum=1)
     check_cases: int = _setting(64, minimum=1)
 
@@ -101,6 +113,11 @@ class OnPolicyConfig:
     def rate(self, iteration: int) -> float:
         """The policy's learning rate at an iteration."""
         return self.learning_rate + (self.final_learning_rate - self.learning_rate) * iteration / self.iterations
+
+    def residual_bound(self, done: float) -> float:
+        """The bound of corrections [half action range] when this share of fine-tuning is done."""
+        grown = min(1.0, done / self.residual_ramp) if self.residual_ramp else 1.0
+        return self.residual_limit * (FIRST_BOUND + (1.0 - FIRST_BOUND) * grown)
 
     def magnitudes(self) -> Magnitudes:
         """How strong the disturbances of training are, at the beginning."""

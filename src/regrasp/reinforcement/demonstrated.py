@@ -9,6 +9,8 @@ from torch import Tensor
 
 from regrasp.demonstrations.disturbed import disturbance_of
 from regrasp.episode import Episode
+from regrasp.policies.policy import Policy
+from regrasp.reinforcement.perception import Perception
 from regrasp.reinforcement.rollout import critic_input, reward_of, settled_in
 from regrasp.tasks.environment import Environment
 from regrasp.tasks.task import Task
@@ -37,7 +39,9 @@ class Demonstrated:
     valid: Tensor
 
 
-def play_again(task: Task, episodes: Sequence[Episode], terms: Sequence[str], threads: int = 0) -> Demonstrated:
+def play_again(
+    task: Task, episodes: Sequence[Episode], terms: Sequence[str], threads: int = 0, base: Policy | None = None
+) -> Demonstrated:
     """Recorded actions from recorded starts, each episode under the disturbance it says it was recorded under.
 
     Recorded rewards are not used: a file may have others, and none has what the critics see of the simulator.
@@ -47,6 +51,7 @@ def play_again(task: Task, episodes: Sequence[Episode], terms: Sequence[str], th
         episodes: each with its start.
         terms: the reward terms that count; all of the task's if empty.
         threads: of the engine.
+        base: the frozen policy whose actions are corrected, if the learner does that.
 
     Raises:
         InputError: an episode says something about its disturbance that cannot be.
@@ -56,7 +61,8 @@ def play_again(task: Task, episodes: Sequence[Episode], terms: Sequence[str], th
     lengths = torch.tensor([episode.steps for episode in episodes])
     rows: dict[str, list[Tensor]] = {name: [] for name in Demonstrated.__annotations__}
     running = torch.ones(len(episodes), dtype=torch.bool)
-    seen = critic_input(environment.observe())
+    perception = Perception(base, len(episodes))
+    seen = critic_input(perception.start(environment.observe(), np.arange(len(episodes))))
     for t in range(int(lengths.max())):
         chosen = np.stack([episode.actions[min(t, episode.steps - 1)] for episode in episodes])
         action = torch.from_numpy(chosen).clamp(-1.0, 1.0)
@@ -64,7 +70,7 @@ def play_again(task: Task, episodes: Sequence[Episode], terms: Sequence[str], th
         settled = settled_in(environment)
         found = {
             "critic_input": seen,
-            "next_critic_input": critic_input(step.observations),
+            "next_critic_input": critic_input(perception.after(step.observations)),
             "action": action,
             "reward": reward_of(environment, step, names),
             "terminated": step.terminated.clone(),

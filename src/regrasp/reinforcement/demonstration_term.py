@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from regrasp.policies.policy import Policy
+from regrasp.reinforcement.correction import within_reach
 
 
 def demonstration_loss(policy: Policy, observation: Tensor, action: Tensor, width: Tensor) -> Tensor:
@@ -10,11 +11,12 @@ def demonstration_loss(policy: Policy, observation: Tensor, action: Tensor, widt
 
     Args:
         policy: being fine-tuned.
-        observation: (N, O) demonstrated observations, normalised.
-        action: (N, A) demonstrated actions in [-1, 1].
+        observation: (N, O) demonstrated observations, normalised; (N, O + A) of a policy that corrects another.
+        action: (N, A) demonstrated actions in [-1, 1]; a correction need not come nearer than its bound allows.
         width: (A,) the clone's residual per action; at the start of fine-tuning the loss is about 1/2.
     """
-    error: Tensor = (policy.head(policy.body(observation)) - action) / width
+    aim = within_reach(policy, observation, action)
+    error: Tensor = (policy.head(policy.body(observation)) - aim) / width
     return 0.5 * error.square().mean()
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from regrasp.policies.policy import Policy
 from regrasp.policies.progress import Progress
 from regrasp.reinforcement.config import OnPolicyConfig
+from regrasp.reinforcement.correction import correction_values, set_bound
 from regrasp.reinforcement.critics import Critics, follow, target_of
 from regrasp.reinforcement.demonstrated import Demonstrated
 from regrasp.reinforcement.diverged import check_weights
@@ -70,7 +71,8 @@ class OffPolicyTuning:
         self.target = target_of(self.critics)
         self.replay = Replay(config.capacity, config.return_steps, discount)
         self.taught = self._taught()
-        learned = [value for name, value in self.actor.named_parameters() if name != "head.log_std"]
+        moving = [(name, value) for name, value in self.actor.named_parameters() if value.requires_grad]
+        learned = [value for name, value in moving if name != "head.log_std"]
         rates = config.learning_rate, config.critic_learning_rate
         self.actor_optimiser = torch.optim.Adam(learned, lr=rates[0], fused=True)
         self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), lr=rates[1], fused=True)
@@ -86,7 +88,7 @@ class OffPolicyTuning:
         # As on-policy: success that has lasted is worth what lasts for ever, and nothing is bootstrapped behind it.
         reward = torch.where(segment.settled, reward / (1.0 - self.under.discount), reward)
         with torch.no_grad():
-            observed = segment.critic_input[..., : self.clone.spec.observation.size]
+            observed = segment.critic_input[..., : self.clone.spec.inputs]
             proposal = self.clone.mean(observed).clamp(-1.0, 1.0)
         return Steps(
             seen=segment.critic_input,
@@ -155,6 +157,8 @@ def fine_tune_off_policy(state: OffPolicyTuning) -> Iterator[Progress]:
 def _advance(state: OffPolicyTuning) -> dict[str, float]:
     """All segments of one record, and the updates that are due after each."""
     share = _starts_share(state)
+    for one in (state.policy, state.actor):
+        set_bound(one, state.under.residual_bound(state.iteration / state.config.iterations))
     state.rollout.starts.generator = numpy_stream(state.seed, "rl", "starts", state.iteration)
     state.rollout.noise = torch_stream(state.seed, "rl", "noise", state.iteration)
     generator = torch_stream(state.seed, "rl", "updates", state.iteration)
@@ -166,12 +170,13 @@ def _advance(state: OffPolicyTuning) -> dict[str, float]:
     for _ in range(state.config.segments):
         begun = time.perf_counter()
         proposals.alone = not state.knowing
-        segment, ended = state.rollout.run(proposals, state.config.segment, share)
+        segment, ended = state.rollout.collect(proposals, state.config.segment, share)
         state.replay.add(state.steps_of(segment))
         state.control_steps += segment.steps
         finished = Finished(*(getattr(finished, one.name) + getattr(ended, one.name) for one in fields(Finished)))
         means.add({"reward": segment.reward.mean().item()})
         means.add({f"reward/{name}": mean for name, mean in segment.terms.items()})
+        means.add(correction_values(state.policy, segment.observation))
         collected = time.perf_counter()
         while state.updates < state.config.due(state.control_steps):
             means.add(_update(state, generator))

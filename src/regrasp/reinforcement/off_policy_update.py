@@ -32,7 +32,7 @@ def target_values(
         generator: of the noise, and of which critics judge.
     """
     seen = target.normaliser(rows.next_seen)
-    mean = actor.mean(rows.next_seen[:, : actor.spec.observation.size])
+    mean = actor.mean(rows.next_seen[:, : actor.spec.inputs])
     noise = torch.randn(mean.shape, generator=generator) * actor.head.std()
     own = mean.add_(noise, alpha=smoothing).clamp_(-1.0, 1.0)
     return torch.addcmul(rows.reward, rows.discount, target.lowest(seen, own, generator))
@@ -96,7 +96,7 @@ def improve_actor(
         Diverged: one of them is not finite.
     """
     width = demonstrations.width
-    mean = actor.head(actor.body(actor.normaliser(rows.seen[:, : actor.spec.observation.size])))
+    mean = actor.head(actor.body(actor.normaliser(rows.seen[:, : actor.spec.inputs])))
     drawn = torch.randn(mean.shape, generator=generator) * actor.head.std().detach()
     slope = _slope(critics, critics.normaliser(rows.seen), mean.detach() + smoothing * drawn) * width
     slope = slope / slope.square().mean().sqrt().clamp(min=1e-12)

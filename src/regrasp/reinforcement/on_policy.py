@@ -16,6 +16,7 @@ from torch import Tensor
 from regrasp.policies.policy import Policy
 from regrasp.policies.progress import Progress
 from regrasp.reinforcement.config import OnPolicyConfig
+from regrasp.reinforcement.correction import correction_values, set_bound
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.demonstration_term import demonstration_weight
 from regrasp.reinforcement.diverged import check_value, check_weights
@@ -57,7 +58,8 @@ class FineTuning:
         limit = self.rollout.environment.task.horizon
         self.guard = ContactGuard(*limits, limit) if self.demonstrations else None
         rate = config.critic_learning_rate
-        self.policy_optimiser = torch.optim.Adam(self.policy.parameters(), lr=self.config.learning_rate, fused=True)
+        learned = [value for value in self.policy.parameters() if value.requires_grad]
+        self.policy_optimiser = torch.optim.Adam(learned, lr=self.config.learning_rate, fused=True)
         self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=rate, fused=True)
 
     @property
@@ -154,6 +156,7 @@ def _fit_normaliser(policy: Policy, segment: Segment) -> None:
 
 def _collect(state: FineTuning) -> tuple[Segment, Finished]:
     share = state.config.starts_share(state.iteration)
+    set_bound(state.policy, state.config.residual_bound(state.iteration / state.config.iterations))
     state.rollout.starts.generator = numpy_stream(state.seed, "rl", "starts", state.iteration)
     state.rollout.noise = torch_stream(state.seed, "rl", "noise", state.iteration)
     if state.iteration == 0:
@@ -171,6 +174,7 @@ def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
         group["lr"] = config.rate(state.iteration)
     warming = state.warming
     weight = _weight(state, segment, warming)
+    corrected = correction_values(state.policy, segment.observation)
     rewards = Rewards(config.largest_reward, config.discount, config.gae_decay)
     batch = make_batch(segment, state.policy, state.critic, rewards)
     # Critic and policy share nothing but the batch: the policy learns here while the critic learns beside it.
@@ -182,6 +186,7 @@ def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
     return {
         "lambda_bc": weight,
         **(state.guard.values() if state.guard else {}),
+        **corrected,
         "kl": max(kls, default=0.0),
         "policy_updates": float(len(kls)),
         "loss": sum(losses) / len(losses),

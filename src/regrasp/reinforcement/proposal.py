@@ -1,13 +1,11 @@
 """Acting by the better of two proposals: the frozen clone's and the actor's (Hu et al. 2024, "IBRL")."""
 
-from typing import cast
-
 import torch
 from torch import Tensor
 
 from regrasp.policies.policy import Policy
 from regrasp.reinforcement.critics import Critics
-from regrasp.reinforcement.rollout import Finished, Rollout, Segment, critic_input
+from regrasp.reinforcement.rollout import Rollout, critic_input
 
 
 class ProposingRollout(Rollout):
@@ -17,13 +15,9 @@ class ProposingRollout(Rollout):
         """(B, P) what the critics see now."""
         return critic_input(self._observation)
 
-    def run(self, proposals: "Proposals", steps: int, from_demonstrations: float) -> tuple[Segment, Finished]:
-        """Like `collect`, with the better proposal in place of one policy's mean."""
-        return self.collect(cast("Policy", proposals), steps, from_demonstrations)
-
 
 class Proposals:
-    """The policy that `Rollout.collect` asks: per world the action that the critics prefer, and noise around it.
+    """Who acts in a `Rollout`: per world the action that the critics prefer, and noise around it.
 
     The noise is the actor's width, from a B-th of it in the first world to all of it in the last: the actor is judged
     without noise, and must be seen nearly without.
@@ -45,22 +39,17 @@ class Proposals:
         self.decisions = self.cloned = 0
         self._loudness = torch.arange(1, rollout.environment.count + 1)[:, None] / rollout.environment.count
 
-    @property
-    def head(self) -> "Proposals":
-        """Where `Rollout.collect` looks for the noise."""
-        return self
-
     def std(self) -> Tensor:
         """(B, A) standard deviation of the noise."""
-        return self._loudness * self.actor.head.std().detach()
+        return self._loudness * self.actor.std().detach()
 
     @torch.no_grad()
     def fixed_mean(self, observation: Tensor) -> Tensor:
-        """Policy observation (B, O) → the chosen action (B, A) in [-1, 1], without noise."""
-        cloned = self.clone.act(observation)
+        """What the learner sees (B, O) or (B, O + A) → the chosen action (B, A) in [-1, 1], without noise."""
+        cloned = self.clone.fixed_mean(observation).clamp(-1.0, 1.0)
         if self.alone:
             return cloned
-        own = self.actor.act(observation)
+        own = self.actor.fixed_mean(observation).clamp(-1.0, 1.0)
         seen = self.critics.normaliser(self.rollout.seen())
         by_clone, by_actor = (self.critics(seen, action).amin(0) for action in (cloned, own))
         preferred = by_clone > by_actor

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from regrasp.contact import modes
 from regrasp.policies.policy import Policy
 from regrasp.reinforcement.config import JUDGED
 from regrasp.reinforcement.guard import Contact
+from regrasp.reinforcement.perception import Perception
 from regrasp.reinforcement.starts import Starts
 from regrasp.tasks.environment import Environment, Step
 
@@ -25,7 +27,7 @@ class Segment:
     """T steps of B worlds; every tensor is (T, B, …).
 
     Attributes:
-        observation: what the policy saw.
+        observation: what the learner saw: on a frozen policy, its actions behind.
         critic_input: what the critic sees of it; `next_critic_input` after the step, before any reset.
         action: as drawn, unclipped.
         log_prob: of the action, up to a constant.
@@ -97,6 +99,18 @@ class _Contacts:
         return Contact(self._due, self._entered, self._modes)
 
 
+class Acting(Protocol):
+    """Who acts in a rollout: a policy, or whatever else has a mean and noise around it."""
+
+    def fixed_mean(self, observation: Tensor) -> Tensor:
+        """What the learner sees (B, O) or (B, O + A) → decided actions (B, A), each by its own row alone."""
+        ...
+
+    def std(self) -> Tensor:
+        """Standard deviation of the noise, (A,) or (B, A)."""
+        ...
+
+
 class Rollout:
     """Keeps B worlds running and hands out segments.
 
@@ -108,6 +122,7 @@ class Rollout:
         noise: of the actions.
         correlation: of a world's noise at two steps in a row (Hollenstein et al. 2024, "Colored Noise in PPO").
         terms: the task's reward terms that count; all of them if left out.
+        base: the frozen policy whose actions are corrected, if the learner does that.
     """
 
     def __init__(
@@ -117,6 +132,7 @@ class Rollout:
         noise: torch.Generator,
         terms: Sequence[str] = (),
         correlation: float = 0.0,
+        base: Policy | None = None,
     ) -> None:
         self.environment = environment
         self.starts = starts
@@ -128,31 +144,32 @@ class Rollout:
         self.correlation = correlation
         self._drawn = torch.zeros(count, environment.task.interface.fields.size)
         self._observation: dict[str, Tensor] = {}
+        self._perception = Perception(base, count)
 
     def begin(self, from_demonstrations: float) -> None:
         """Place all worlds for the first time."""
         self._reset(np.arange(self.environment.count), from_demonstrations)
 
-    def collect(self, policy: Policy, steps: int, from_demonstrations: float) -> tuple[Segment, Finished]:
-        """Run `steps` control steps in every world with the stochastic policy."""
+    def collect(self, acting: Acting, steps: int, from_demonstrations: float) -> tuple[Segment, Finished]:
+        """Run `steps` control steps in every world by who acts, with noise."""
         rows: dict[str, list[Tensor]] = {name: [] for name in _STACKED}
         sums = dict.fromkeys(self.environment.task.rewards, 0.0)
         finished = np.zeros(4, np.int64)
         contact = _Contacts(self.environment.task.horizon)
-        std = policy.head.std().detach()
+        std = acting.std().detach()
         for _ in range(steps):
             before = self._observation
-            mean = policy.fixed_mean(before["policy"])
+            mean = acting.fixed_mean(before["policy"])
             draw = self._draw(mean)
             action = mean + std * draw
             step = self.environment.step(action)
             settled = settled_in(self.environment)
             ended = self._ended(step.terminated | step.truncated | settled)
             contact.add(self.environment, self._own_start, ended)
-            self._observation = step.observations
+            self._observation = self._perception.after(step.observations)
             rows["observation"].append(before["policy"])
             rows["critic_input"].append(critic_input(before))
-            rows["next_critic_input"].append(critic_input(step.observations))
+            rows["next_critic_input"].append(critic_input(self._observation))
             rows["action"].append(action)
             rows["log_prob"].append(-(0.5 * draw.square() + std.log()).sum(1))
             rows["reward"].append(reward_of(self.environment, step, self.terms))
@@ -197,7 +214,7 @@ class Rollout:
         begin, own = self.starts.draw(len(worlds), from_demonstrations)
         self._own_start[worlds] = own
         self.environment.reset(worlds, begin.states, begin.disturbances, begin.seeds, begin.objects)
-        self._observation = self.environment.observe()
+        self._observation = self._perception.start(self.environment.observe(), worlds)
 
     def save(self) -> dict[str, NDArray[np.generic]]:
         """Everything the next segment depends on."""
@@ -209,6 +226,7 @@ class Rollout:
         }
         arrays |= {f"observation/{name}": value.numpy().copy() for name, value in self._observation.items()}
         arrays |= {f"magnitudes/{name}": value for name, value in self.starts.magnitudes.save().items()}
+        arrays |= {f"perception/{name}": value for name, value in self._perception.save().items()}
         return arrays | {f"environment/{name}": value for name, value in self.environment.save().items()}
 
     def restore(self, saved: Mapping[str, NDArray[np.generic]]) -> None:
@@ -219,6 +237,7 @@ class Rollout:
         self.noise.set_state(torch.from_numpy(np.array(saved["noise"])))
         self._observation = {k: torch.from_numpy(np.array(v)) for k, v in _below(saved, "observation").items()}
         self.starts.magnitudes.restore(_below(saved, "magnitudes"))
+        self._perception.restore(_below(saved, "perception"))
         self.environment.restore(_below(saved, "environment"))
 
 

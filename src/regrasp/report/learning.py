@@ -87,6 +87,11 @@ def curves(progress: Sequence[ProgressRecord]) -> tuple[list[Curve], list[Curve]
             lambda n: "/" not in n and ("success" in n or "contact_entry" in n),
         ),
         ("Contact entry in training, and the guard's floor", True, lambda n: n in ("contact/entry", "contact/floor")),
+        (
+            "Correction of the clone's actions, and its bound [half action range]",
+            False,
+            lambda n: n in ("correction/size", "correction/bound"),
+        ),
         ("", False, lambda n: n in ("loss", "return", "kl", "lambda_bc")),
         ("Share of disturbed worlds", True, lambda n: "disturb" in n and "success" not in n),
         ("Disturbance magnitudes, share of the task's range", True, lambda n: n.startswith("magnitude/")),
@@ -112,7 +117,7 @@ def curve_figure(curve: Curve, parts: Sequence[Stretch], name: str, description:
             for place, points in enumerate(lines):
                 x, y = zip(*points, strict=True)
                 marker = "o" if len(points) <= FEW else ""
-                label = "" if place else plain(value.removeprefix("magnitude/").removeprefix("contact/"))
+                label = "" if place else plain(value.split("/", 1)[-1])
                 axes.plot(x, y, marker=marker, linestyle=style, color=color, label=label, markersize=3.5, linewidth=1.5)
         axes.grid(axis="y")
         if curve.shares:
