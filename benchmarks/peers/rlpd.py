@@ -24,7 +24,6 @@ from peers.worlds import ResettingWorlds
 from regrasp.errors import InputError
 from regrasp.reinforcement.critics import Critics, follow, target_of
 from regrasp.reinforcement.demonstrated import play_again
-from regrasp.reinforcement.pay import Pay
 from regrasp.reinforcement.replay import Replay, Steps, Transitions, windows
 from regrasp.seeding import torch_stream
 
@@ -159,7 +158,7 @@ def _taught(given: Given, discount: float) -> Transitions:
     if not episodes:
         source = given.demonstrations.source
         raise InputError(source, "", "no start state in any episode", "at least one demonstration that can be played")
-    again = play_again(given.task, episodes, Pay(given.terms), given.threads)
+    again = play_again(given.task, episodes, given.pay, given.threads)
     columns = given.task.observations["policy"].fields.size
     seen, following = again.critic_input[..., :columns], again.next_critic_input[..., :columns]
     reward = given.scaled(again.reward)
