@@ -113,6 +113,7 @@ def run(file: Path, curriculum: Curriculum, demos: Path | None, threads: int) ->
                      "--threads", str(threads), "--gymnasium-worlds", "0", "--seconds", "6")  # fmt: skip
     return found | {
         "spent_s": dict(spent),
+        "engine_steps_per_s": engine["engine_steps_per_s"],
         "physics_s": found["control_steps"] / engine["engine_steps_per_s"],
         "n": len(trials),
         "entered": sum(trial.entered for trial in trials),
