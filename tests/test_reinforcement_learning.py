@@ -228,10 +228,11 @@ def test_what_the_judge_refuses_ends_and_pays_nothing_for_how_far_it_got() -> No
     assert bool((sums > 0).all())
     assert Pay().reward(environment, paid).tolist() == sums.tolist()
     assert not Pay().settled(environment).any()
-    strict = Pay(refusals=True)
+    strict = Pay(refusal=0.0)
     assert strict.reward(environment, paid).tolist() == [sums[0].item(), 0.0, sums[2].item()]
     assert strict.reward(environment, step)[1] == step.reward[1], "what costs, still costs"
     assert strict.settled(environment).tolist() == [False, True, False]
+    assert Pay(refusal=3.0).reward(environment, paid).tolist() == [sums[0].item(), -3.0, sums[2].item()]
 
 
 def test_the_critic_sees_the_policys_observation_first() -> None:

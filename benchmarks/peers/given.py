@@ -36,7 +36,7 @@ class Given:
 
     @property
     def pay(self) -> Pay:
-        """What a control step pays; that refusals end an episode is no part of it."""
+        """What a control step pays; what the judge refuses is paid like all else."""
         return Pay(self.curriculum.rl.reward_terms)
 
     def scaled(self, reward: Tensor) -> Tensor:

@@ -39,8 +39,8 @@ class OnPolicyConfig:
         noise_correlation: of the action noise at two control steps in a row.
         reward_terms: the task's reward terms that count, all of them if empty. `judged` is 1 in every control step in
             which the judge sees success: alone, with `largest_reward` 1, it is a sparse reward.
-        refusals_end: an episode ends where the judge refuses it for what cannot happen on a bench, and pays nothing for
-            having got that far.
+        refusal_cost: an episode ends where the judge refuses it for what cannot happen on a bench, and costs this much
+            in every control step that it had left; none: refusals are not looked at.
         largest_reward: what a control step in success pays; brings returns to the order of 1.
         demonstration_weight: λ_BC at the start.
         demonstration_decay: factor on λ_BC per iteration.
@@ -85,7 +85,7 @@ class OnPolicyConfig:
     initial_noise: float = _setting(0.2, above=0.0)
     noise_correlation: float = _setting(0.0, minimum=0.0, maximum=0.99)
     reward_terms: tuple[str, ...] = ()
-    refusals_end: bool = False
+    refusal_cost: float | None = _setting(None, minimum=0.0)
     largest_reward: float = _setting(20.0, above=0.0)
     demonstration_weight: float = _setting(0.1, minimum=0.0)
     demonstration_decay: float = _setting(0.97, minimum=0.0, maximum=1.0)
@@ -127,4 +127,4 @@ class OnPolicyConfig:
 
     def pay(self) -> Pay:
         """What a control step pays."""
-        return Pay(self.reward_terms, self.refusals_end)
+        return Pay(self.reward_terms, self.refusal_cost)

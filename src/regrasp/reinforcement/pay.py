@@ -20,13 +20,13 @@ class Pay:
 
     Attributes:
         terms: names of reward terms.
-        refusals: an episode ends where the judge refuses it for what cannot happen on a bench, and pays nothing above 0
-            there. What that step pays is then taken to last for ever, as in success: breaking a rule is worth as much
-            as never getting anywhere.
+        refusal: an episode ends where the judge refuses it for what cannot happen on a bench, and costs this much
+            there beside what it costs anyway. What that step pays is then taken to last for ever, as in success: at 0,
+            breaking a rule is worth as much as never getting anywhere. None: refusals are not looked at.
     """
 
     terms: Sequence[str] = ()
-    refusals: bool = False
+    refusal: float | None = None
 
     def reward(self, environment: Environment, step: Step) -> Tensor:
         """(B,) float32: what the environment's latest step pays."""
@@ -34,10 +34,12 @@ class Pay:
         terms = {JUDGED: judgement.success_at_end, **step.terms}
         names = self.terms or environment.task.rewards
         total = torch.stack([terms[name].to(torch.float64) for name in names]).sum(0).to(torch.float32)
-        return torch.where(judgement.honest, total, total.clamp(max=0.0)) if self.refusals else total
+        if self.refusal is None:
+            return total
+        return torch.where(judgement.honest, total, total.clamp(max=0.0) - self.refusal)
 
     def settled(self, environment: Environment) -> Tensor:
         """(B,) bool: success has been held for so long that nothing is left to learn, or the judge has refused it."""
         judgement = environment.judgement
         held = judgement.held_for > judgement.judge.held_steps + SETTLED_MARGIN
-        return held | ~judgement.honest if self.refusals else held
+        return held if self.refusal is None else held | ~judgement.honest
