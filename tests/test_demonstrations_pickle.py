@@ -279,7 +279,7 @@ def test_files_of_no_known_format(tmp_path: Path) -> None:
         InputError, match=r"found no readable file .No such file or directory.*expected a demonstration"
     ):
         read_contents(tmp_path / "absent.pickle")
-    with pytest.raises(InputError, match=r"found no readable file .Is a directory"):
+    with pytest.raises(InputError, match=r"found a folder with nothing, expected a known format"):
         read_contents(tmp_path)
     with pytest.raises(InputError, match=r"begins with b'PK.*expected a known format \(valid names: dapg"):
         read_contents(save(tmp_path, b"PK\x03\x04 something"))

@@ -11,11 +11,12 @@ from regrasp.cli.output import emit, table
 def info(file: Positional[Path], task: str | None = None, threads: int = 0, json: bool = False) -> None:
     """Show what is in a demonstration file, whether it fits the task, and how it replays.
 
-    Reads DAPG's pickles (without executing anything in them) and HDF5 files of robomimic's layout. Episodes that have
-    their start state are played again on today's engine, and the task's judge looks at the result.
+    Reads files of robomimic, Isaac Lab, ManiSkill, Minari and D4RL and DAPG's pickles, recognised by their content;
+    nothing in them is executed. Episodes that have their start state are played again on today's engine, and the task's
+    judge looks at the result. Of a file that fits no built-in task, the arrays are listed.
 
     Args:
-        file: the demonstration file.
+        file: the demonstration file, or the folder of a dataset.
         task: name of the task that it should fit; left out, the one that the file names or alone could be of.
         threads: engine threads for the replay; 0 uses every core.
         json: print one JSON object instead of tables.
@@ -23,14 +24,40 @@ def info(file: Positional[Path], task: str | None = None, threads: int = 0, json
     from regrasp.cli.fidelity import replay_facts
     from regrasp.cli.opening import open_demonstrations
     from regrasp.demonstrations import summarise
+    from regrasp.demonstrations.formats import Unfit
 
-    demonstrations, found = open_demonstrations(file, task)
+    try:
+        demonstrations, found = open_demonstrations(file, task)
+    except Unfit as reason:
+        if task is not None:
+            raise
+        return _outlined(file, str(reason), json)
     facts = summarise(demonstrations).to_json()
     data: dict[str, Any] = {"file": str(file), "format": demonstrations.format, "task": found.name, "fits": True}
     data |= {"digest": demonstrations.digest, **facts, "replay": replay_facts(demonstrations, found, threads)}
     title = f"{file}: {data['format']}, fits {found.name}, digest {demonstrations.digest}"
     recorded = table("Recorded", ["", ""], _recorded(facts))
     emit(data, json, title, recorded, *_objects(facts), *_replayed(data["replay"]))
+
+
+def _outlined(file: Path, reason: str, json: bool) -> None:
+    """What is known of a file without a task."""
+    from regrasp.demonstrations.formats import open_source
+    from regrasp.demonstrations.outline import outline
+
+    with open_source(file) as source:
+        found = outline(source)
+    shapes = [[name, " × ".join(["T", *map(str, row)]), kind, str(n)] for name, (row, kind, n) in found.arrays.items()]
+    lost = [f"{text} ({count} episodes)" if count else text for text, count in found.losses.items()]
+    data = {"file": str(file), "fits": False, "reason": reason, **found.to_json()}
+    emit(
+        data,
+        json,
+        f"{file}: {found.format}, {found.episodes} episodes, {found.steps} control steps, for no built-in task",
+        table("Arrays", ["name", "shape", "numbers", "episodes"], shapes),
+        *([table("Not there, or not read", [""], [[text] for text in lost])] if lost else []),
+        f"Why no task: {reason}",
+    )
 
 
 def _recorded(facts: dict[str, Any]) -> list[list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from regrasp.demonstrations import DemonstrationSet, accept, read_demonstrations
-from regrasp.demonstrations.formats import Contents, read_contents
+from regrasp.demonstrations.formats import Contents, Unfit, read_contents
 from regrasp.errors import InputError
 from regrasp.panel.cases import Panel, read_panel
 from regrasp.store.run_folder import RunFolder
@@ -37,7 +37,7 @@ def _own_task(file: Path, contents: Contents) -> Task:
         return TASKS[fitting[0]]
     found = f"no name of a task, observations of {observed} columns and actions of {acted} columns"
     valid = [f"{name} ({own[0]} and {own[1]})" for name, own in columns.items()]
-    raise InputError(file, "", found, "a file that names its task, or --task beside it", valid)
+    raise Unfit(file, "", found, "a file that names its task, or --task beside it", valid)
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,53 @@
 """Demonstration files in the formats that exist, recognised by their content; one file per format."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from regrasp.demonstrations.formats.contents import Contents
+from regrasp.demonstrations.formats.contents import Contents, Unfit
+from regrasp.demonstrations.formats.d4rl import open_d4rl
 from regrasp.demonstrations.formats.dapg import read_dapg
+from regrasp.demonstrations.formats.dapg_records import open_dapg
+from regrasp.demonstrations.formats.detection import detect_format
+from regrasp.demonstrations.formats.gathering import gather
+from regrasp.demonstrations.formats.maniskill import open_maniskill
+from regrasp.demonstrations.formats.minari import open_minari
+from regrasp.demonstrations.formats.recording import Opener, Source
 from regrasp.demonstrations.formats.robomimic import read_robomimic
+from regrasp.demonstrations.formats.robomimic_records import is_plain, open_robomimic
 from regrasp.demonstrations.formats.robomimic_writer import Storage, write_robomimic
-from regrasp.errors import InputError
 
-__all__ = ["FORMATS", "Contents", "Storage", "detect_format", "read_contents", "write_robomimic"]
+__all__ = [
+    "OPENERS",
+    "Contents",
+    "Storage",
+    "Unfit",
+    "detect_format",
+    "open_source",
+    "read_contents",
+    "write_robomimic",
+]
 
-FORMATS = {"dapg": read_dapg, "robomimic": read_robomimic}
+OPENERS: dict[str, Opener] = {
+    "dapg": open_dapg,
+    "robomimic": open_robomimic,
+    "d4rl": open_d4rl,
+    "minari": open_minari,
+    "maniskill": open_maniskill,
+}
+_WHOLE: dict[str, Callable[[Path], Contents]] = {"dapg": read_dapg, "robomimic": read_robomimic}
+"""Readers of whole files, for the formats that state more than a recording holds."""
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_PICKLE = (b"\x80", b"]", b"(", b"c")
-"""How a pickle of a list begins (protocols 2 to 5, 1, 0), or one that names something, which the reader refuses."""
-_DESCRIBED = ("dapg (pickle)", "robomimic (HDF5)")
 
-
-def detect_format(path: Path) -> str:
-    """The name of the format, from the file's first bytes."""
-    try:
-        with path.open("rb") as file:
-            begin = file.read(len(_HDF5))
-    except OSError as error:
-        raise InputError(path, "", f"no readable file ({error.strerror})", "a demonstration file") from error
-    if not begin:
-        raise InputError(path, "", "an empty file", "a demonstration file", _DESCRIBED)
-    if begin == _HDF5:
-        return "robomimic"
-    if begin.startswith(_PICKLE):
-        return "dapg"
-    raise InputError(path, "", f"a file that begins with {begin!r}", "a known format", _DESCRIBED)
+def open_source(path: Path) -> AbstractContextManager[Source]:
+    """A demonstration file of any known format, its arrays left in the file."""
+    return OPENERS[detect_format(path)](path)
 
 
 def read_contents(path: Path) -> Contents:
     """Every episode of a demonstration file of any known format."""
-    return FORMATS[detect_format(path)](path)
+    name = detect_format(path)
+    if name in _WHOLE and not (name == "robomimic" and is_plain(path)):
+        return _WHOLE[name](path)
+    with OPENERS[name](path) as source:
+        return gather(source)

@@ -37,6 +37,10 @@ class Contents:
     observations: Mapping[str, Fields]
 
 
+class Unfit(InputError):
+    """A sound file that nothing can learn from as it is: convert it, or name its observations first."""
+
+
 def to_float32(array: NDArray[Any]) -> NDArray[np.float32]:
     """A copy in float32; what does not fit becomes infinite, which `check_episode` refuses."""
     with np.errstate(over="ignore"):

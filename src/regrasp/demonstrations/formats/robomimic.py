@@ -9,8 +9,7 @@ Files by others: `states` are left out (their layout is their simulator's), so a
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrasp.demonstrations.formats.contents import Contents, check_actions, check_episode, to_float32
+from regrasp.demonstrations.formats.hdf5 import child, numbers, opened, text, whole
 from regrasp.episode import Episode
 from regrasp.errors import InputError
 from regrasp.fields import Fields
@@ -26,51 +26,36 @@ from regrasp.fields import Fields
 FORMAT = 1
 """Version of our own keys, stored as the attribute `regrasp_format` of `data`."""
 _NUMBER = re.compile(r"demo_([0-9]{1,18})")
-_INFLATION = 1100
-"""DEFLATE cannot shrink data more than 1032 times: a dataset that declares more holds nothing but its claim."""
 
 
 def read_robomimic(path: Path) -> Contents:
     """All episodes, ordered by the number in their name."""
-    with _opened(path) as file:
-        data = _child(path, file, "data", h5py.Group)
+    with opened(path) as file:
+        data = child(path, file, "data", h5py.Group)
         own = _is_own(path, data)
-        names = _episode_names(path, data)
-        episodes = tuple(_episode(path, _child(path, data, name, h5py.Group), own) for name in names)
+        names = episode_names(path, data)
+        episodes = tuple(_episode(path, child(path, data, name, h5py.Group), own) for name in names)
         _check_total(path, data, episodes)
         return Contents(
             format="robomimic",
             episodes=episodes,
             places=tuple(f"data/{name}" for name in names),
-            task=_text(path, data, "task") if own else None,
-            interface_digest=_text(path, data, "interface_digest") if own else None,
+            task=text(path, data, "task") if own else None,
+            interface_digest=text(path, data, "interface_digest") if own else None,
             observations=_fields(path, data) if own else {},
         )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    """The file, with every error of the HDF5 library turned into one sentence."""
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except InputError:
-        raise
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError) as error:
-        why = " ".join(str(error).split())[:200]
-        raise InputError(path, "", f"a damaged or truncated HDF5 file ({why})", "a complete HDF5 file") from error
 
 
 def _is_own(path: Path, data: h5py.Group) -> bool:
     if "regrasp_format" not in data.attrs:
         return False
-    version = _whole(path, data, "regrasp_format")
+    version = whole(path, data, "regrasp_format")
     if version != FORMAT:
         raise InputError(path, "data, attribute regrasp_format", f"version {version}", f"version {FORMAT}")
     return True
 
 
-def _episode_names(path: Path, data: h5py.Group) -> list[str]:
+def episode_names(path: Path, data: h5py.Group) -> list[str]:
     """`demo_2` before `demo_10`; numbers may have gaps."""
     numbers = {name: _NUMBER.fullmatch(name) for name in data}
     for name, match in numbers.items():
@@ -83,12 +68,12 @@ def _episode_names(path: Path, data: h5py.Group) -> list[str]:
 
 def _episode(path: Path, demo: h5py.Group, own: bool) -> Episode:
     place = demo.name.lstrip("/")
-    actions = _array(path, demo, "actions")
+    actions = numbers(path, demo, "actions")
     check_actions(path, place, actions)
-    samples = _whole(path, demo, "num_samples") if own or "num_samples" in demo.attrs else len(actions)
+    samples = whole(path, demo, "num_samples") if own or "num_samples" in demo.attrs else len(actions)
     if samples != len(actions):
         raise InputError(path, f"{place}, attribute num_samples", f"{samples}", f"{len(actions)}, the rows of actions")
-    rewards = _array(path, demo, "rewards").astype(np.float64)
+    rewards = numbers(path, demo, "rewards").astype(np.float64)
     facts = _own_facts(path, demo) if own else _foreign_facts(path, demo, samples)
     episode = Episode(actions=to_float32(actions), rewards=rewards, **facts)
     check_episode(path, place, episode)
@@ -97,22 +82,22 @@ def _episode(path: Path, demo: h5py.Group, own: bool) -> Episode:
 
 def _own_facts(path: Path, demo: h5py.Group) -> dict[str, Any]:
     """What regrasp wrote: row T of observations and states is in `final`."""
-    obs, final = _child(path, demo, "obs", h5py.Group), _child(path, demo, "final", h5py.Group)
-    last = _child(path, final, "obs", h5py.Group)
+    obs, final = child(path, demo, "obs", h5py.Group), child(path, demo, "final", h5py.Group)
+    last = child(path, final, "obs", h5py.Group)
     facts: dict[str, Any] = {
         "observations": {group: _joined(path, obs, last, group).astype(np.float32) for group in obs},
         "provenance": _text_mapping(path, demo, "provenance"),
     }
     for flag in ("terminated", "truncated", "terminal_observed"):
-        facts[flag] = bool(_whole(path, demo, flag))
+        facts[flag] = bool(whole(path, demo, flag))
     if "states" in demo:
         facts["states"] = _joined(path, demo, final, "states").astype(np.float64)
     if "start" in demo:
-        facts["start"] = _array(path, demo, "start").astype(np.float64)
+        facts["start"] = numbers(path, demo, "start").astype(np.float64)
     if "contact_modes" in demo:
-        facts["contact_modes"] = _array(path, demo, "contact_modes").astype(np.uint8)
+        facts["contact_modes"] = numbers(path, demo, "contact_modes").astype(np.uint8)
     if "object" in demo.attrs:
-        facts["object"] = _text(path, demo, "object")
+        facts["object"] = text(path, demo, "object")
     if "marks" in demo.attrs:
         facts["marks"] = _text_mapping(path, demo, "marks")
     return facts
@@ -120,14 +105,14 @@ def _own_facts(path: Path, demo: h5py.Group) -> dict[str, Any]:
 
 def _foreign_facts(path: Path, demo: h5py.Group, steps: int) -> dict[str, Any]:
     """What robomimic's layout alone tells: the last observation is `next_obs[T - 1]`, or does not exist."""
-    obs = _child(path, demo, "obs", h5py.Group)
-    groups = [g for g in obs if len(_child(path, obs, g, h5py.Dataset).shape) in (1, 2)]
+    obs = child(path, demo, "obs", h5py.Group)
+    groups = [g for g in obs if len(child(path, obs, g, h5py.Dataset).shape) in (1, 2)]
     observed = "next_obs" in demo
-    following = _child(path, demo, "next_obs", h5py.Group) if observed else obs
+    following = child(path, demo, "next_obs", h5py.Group) if observed else obs
     observations = {}
     for group in groups:
-        rows = to_float32(_array(path, obs, group))
-        last = to_float32(_array(path, following, group))
+        rows = to_float32(numbers(path, obs, group))
+        last = to_float32(numbers(path, following, group))
         for part, name in ((rows, obs.name), (last, following.name)):
             if len(part) != steps:
                 place = f"{name.lstrip('/')}/{group}"
@@ -139,38 +124,16 @@ def _foreign_facts(path: Path, demo: h5py.Group, steps: int) -> dict[str, Any]:
 
 def _joined(path: Path, rows: h5py.Group, final: h5py.Group, name: str) -> NDArray[Any]:
     """Rows 0 … T - 1 and row T."""
-    before, last = _array(path, rows, name), _array(path, final, name)
+    before, last = numbers(path, rows, name), numbers(path, final, name)
     if before.shape[1:] != last.shape:
         place = f"{final.name.lstrip('/')}/{name}"
         raise InputError(path, place, f"shape {last.shape}", f"{before.shape[1:]}, one row of {rows.name.lstrip('/')}")
     return np.concatenate([before, last[None]])
 
 
-def _child(path: Path, parent: h5py.Group, name: str, kind: type) -> Any:
-    """A group or dataset that must be there, in this file."""
-    place = f"{parent.name}/{name}".lstrip("/")
-    node = None if isinstance(parent.get(name, getlink=True), h5py.ExternalLink) else parent.get(name)
-    if not isinstance(node, kind):
-        found = "nothing in this file" if node is None else type(node).__name__.lower()
-        raise InputError(path, place, found, f"a {kind.__name__.lower()}", list(parent)[:20])
-    return node
-
-
-def _array(path: Path, parent: h5py.Group, name: str) -> NDArray[Any]:
-    dataset = _child(path, parent, name, h5py.Dataset)
-    place = dataset.name.lstrip("/")
-    if dataset.dtype.kind not in "fiub" or dataset.shape is None or dataset.ndim == 0:
-        raise InputError(path, place, f"type {dataset.dtype}, shape {dataset.shape}", "an array of numbers")
-    if dataset.external or dataset.is_virtual:
-        raise InputError(path, place, "data kept in another file", "data in this file")
-    if dataset.nbytes > _INFLATION * dataset.id.get_storage_size():
-        raise InputError(path, place, f"shape {dataset.shape} with hardly any data", "data for every row")
-    return np.asarray(dataset[()])
-
-
 def _check_total(path: Path, data: h5py.Group, episodes: tuple[Episode, ...]) -> None:
     steps = sum(episode.steps for episode in episodes)
-    if "total" in data.attrs and _whole(path, data, "total") != steps:
+    if "total" in data.attrs and whole(path, data, "total") != steps:
         raise InputError(path, "data, attribute total", f"{data.attrs['total']}", f"{steps}, the sum of all steps")
 
 
@@ -183,34 +146,12 @@ def _fields(path: Path, data: h5py.Group) -> dict[str, Fields]:
         raise InputError(path, place, f"{error!r}", "name, size, unit per field") from error
 
 
-def _attribute(path: Path, node: h5py.Group, name: str, kinds: str, expected: str) -> Any:
-    """A single value of one of numpy's `kinds`.
-
-    Text of variable length is never read: on a damaged file the HDF5 library can search its heap for ever.
-    """
-    place = f"{node.name.lstrip('/')}, attribute {name}"
-    if name not in node.attrs:
-        raise InputError(path, place, "nothing", expected)
-    stored = node.attrs.get_id(name)
-    if stored.shape != () or stored.dtype.kind not in kinds:
-        raise InputError(path, place, f"type {stored.dtype}, shape {stored.shape}", expected)
-    return node.attrs[name]
-
-
-def _whole(path: Path, node: h5py.Group, name: str) -> int:
-    return int(_attribute(path, node, name, "iub", "a whole number"))
-
-
-def _text(path: Path, node: h5py.Group, name: str) -> str:
-    return bytes(_attribute(path, node, name, "S", "text of fixed length")).decode()
-
-
 def _text_mapping(path: Path, node: h5py.Group, name: str) -> Mapping[str, Any]:
-    text = _text(path, node, name)
+    stored = text(path, node, name)
     try:
-        value = json.loads(text)
+        value = json.loads(stored)
     except (ValueError, RecursionError) as error:
-        raise InputError(path, f"{node.name.lstrip('/')}, attribute {name}", f"{text[:60]!r}", "JSON") from error
+        raise InputError(path, f"{node.name.lstrip('/')}, attribute {name}", f"{stored[:60]!r}", "JSON") from error
     if not isinstance(value, dict):
-        raise InputError(path, f"{node.name.lstrip('/')}, attribute {name}", f"{text[:60]!r}", "a JSON object")
+        raise InputError(path, f"{node.name.lstrip('/')}, attribute {name}", f"{stored[:60]!r}", "a JSON object")
     return value
