@@ -29,3 +29,7 @@ def test_a_bar_is_measured_once_and_says_whether_it_is_met(
     kept.write_text(json.dumps(row), encoding="utf-8")
     bars.main()
     assert f"{row['n']}/{row['n']}" in capsys.readouterr().out, "read, not measured again"
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--set", "bc.updates=21"])
+    with pytest.raises(SystemExit, match="2"):
+        bars.main()
+    assert "another --out" in capsys.readouterr().err

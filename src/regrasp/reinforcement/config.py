@@ -40,7 +40,7 @@ class OnPolicyConfig:
         reward_terms: the task's reward terms that count, all of them if empty. `judged` is 1 in every control step in
             which the judge sees success: alone, with `largest_reward` 1, it is a sparse reward.
         refusal_cost: an episode ends where the judge refuses it for what cannot happen on a bench, and costs this much
-            in every control step that it had left; none: refusals are not looked at.
+            there and, as if for ever, in every control step after; none: refusals are not looked at.
         largest_reward: what a control step in success pays; brings returns to the order of 1.
         demonstration_weight: λ_BC at the start.
         demonstration_decay: factor on λ_BC per iteration.

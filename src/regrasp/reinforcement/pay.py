@@ -9,7 +9,10 @@ from torch import Tensor
 from regrasp.tasks.environment import Environment, Step
 
 JUDGED = "judged"
-"""A reward term that every task has and none counts unless it is named: 1 wherever the judge sees success, else 0."""
+"""A reward term that every task has and none counts unless it is named: 1 wherever the judge sees success, else 0.
+
+A task's own term of this name takes its place.
+"""
 SETTLED_MARGIN = 5
 """Control steps beyond the held success after which an episode has no more to teach."""
 

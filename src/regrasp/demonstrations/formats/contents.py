@@ -38,7 +38,7 @@ class Contents:
 
 
 class Unfit(InputError):
-    """A sound file that nothing can learn from as it is: convert it, or name its observations first."""
+    """A sound file that nothing can learn from as it is."""
 
 
 def to_float32(array: NDArray[Any]) -> NDArray[np.float32]:

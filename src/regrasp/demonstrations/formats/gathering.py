@@ -45,7 +45,7 @@ def _episode(source: Source, recording: Recording) -> Episode:
     path, place, arrays = source.path, recording.place, recording.arrays
     if "actions" not in arrays:
         parts = ", ".join(name for name in arrays if name.startswith("actions/"))
-        raise Unfit(path, place, f"actions in parts ({parts})", "one array, as `demos convert --keys` makes")
+        raise Unfit(path, place, f"actions in parts ({parts})", "one array of actions")
     actions = to_float32(arrays["actions"].read())
     check_actions(path, place, actions)
     rewards = arrays["rewards"].read().astype(np.float64) if "rewards" in arrays else np.zeros(len(actions))

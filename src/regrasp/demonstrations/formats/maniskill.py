@@ -24,7 +24,7 @@ PREFIXES = {"obs": "observations", "env_states": "states", "actions": "actions"}
 _TRAJECTORY = re.compile(r"traj_([0-9]{1,18})")
 _SAME = ("actions", "rewards", "terminated", "truncated", "success", "fail")
 COUNTED = ("episode_id", "elapsed_steps", "regrasp")
-"""Keys of an episode's record that a writer sets anew."""
+"""Keys of an episode's record that follow from its arrays."""
 
 
 def is_maniskill(file: h5py.File) -> bool:

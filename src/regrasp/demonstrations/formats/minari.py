@@ -23,7 +23,7 @@ from regrasp.errors import InputError
 METADATA, MAIN = "metadata.json", "main_data.hdf5"
 SPACES = {"observations": "observation_space", "actions": "action_space"}
 COUNTED = ("total_episodes", "total_steps", "dataset_size", "data_format", "minari_version", *SPACES.values())
-"""Keys of the metadata that a writer sets anew."""
+"""Keys of the metadata that follow from the arrays, or have a place of their own."""
 _EPISODE = re.compile(r"episode_([0-9]{1,18})")
 _NAMES = {"terminations": "terminated", "truncations": "truncated", "rewards": "rewards"}
 _KEPT = ("states", "success", "fail", "dones")

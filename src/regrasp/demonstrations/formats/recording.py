@@ -1,4 +1,4 @@
-"""What every format is converted through: one recording per episode, under names that mean the same everywhere.
+"""What every format is read through: one recording per episode, under names that mean the same everywhere.
 
 | name | shape | meaning |
 |---|---|---|
@@ -83,7 +83,6 @@ class Source:
 Losses = dict[str, int]
 """What was lost, in words, and in how many episodes (0: of the file as a whole)."""
 Opener = Callable[[Path], AbstractContextManager[Source]]
-Writer = Callable[[Path, Mapping[str, Fact], Iterable[Recording]], Losses]
 
 
 def root(name: str) -> str:
