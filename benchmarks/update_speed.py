@@ -21,6 +21,7 @@ from regrasp.policies.policy import Policy, PolicySpec
 from regrasp.reinforcement.config import OnPolicyConfig
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.critics import Critics, follow, target_of
+from regrasp.reinforcement.exploring import Exploring
 from regrasp.reinforcement.off_policy_config import OffPolicyConfig
 from regrasp.reinforcement.off_policy_update import fit_critics, improve_actor, target_values
 from regrasp.reinforcement.replay import Transitions
@@ -84,10 +85,10 @@ def make_batch(policy: Policy, rows: int) -> Batch:
 def ppo_policy(rows: int) -> Callable[[], object]:
     """A minibatch step of the policy, with its demonstration term."""
     policy, generator = make_policy(), torch_stream(0, "demonstrations")
-    optimiser = torch.optim.Adam(policy.parameters(), lr=1e-9, fused=True)
+    exploring, optimiser = Exploring(policy), torch.optim.Adam(policy.parameters(), lr=1e-9, fused=True)
     batch, demonstrations = make_batch(policy, rows), make_demonstrations(policy)
     weighted = 0.1, demonstrations, generator
-    return lambda: improve(policy, optimiser, batch, 0.2, float("inf"), weighted)
+    return lambda: improve(exploring, optimiser, batch, 0.2, float("inf"), weighted)
 
 
 def ppo_critic(rows: int) -> Callable[[], object]:
@@ -95,7 +96,7 @@ def ppo_critic(rows: int) -> Callable[[], object]:
     critic = Critic(SEEN, OnPolicyConfig().critic_hidden, torch_stream(0, "critic"))
     optimiser = torch.optim.Adam(critic.parameters(), lr=1e-9, fused=True)
     batch = make_batch(make_policy(), rows)
-    return lambda: fit_critic(critic, optimiser, batch)
+    return lambda: fit_critic(critic, optimiser, batch.critic_input, batch.target)
 
 
 def make_demonstrations(policy: Policy) -> Demonstrations:

@@ -13,6 +13,7 @@ from regrasp.cli import main
 from regrasp.curriculum.phases import Candidate, Event, Ingredients, Snapshot, execute
 from regrasp.panel.cases import draw_cases, make_panel, write_panel
 from regrasp.policies.policy import Policy, PolicySpec
+from regrasp.reinforcement.exploring import Exploring
 from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.reinforcement.on_policy import begin_at_rest
 from regrasp.reinforcement.pay import JUDGED, Pay
@@ -70,7 +71,7 @@ def _segment(
     starts = Starts(SHORT, None, Magnitudes(()), 0.0, numpy_stream(1))
     rollout = Rollout(Environment(SHORT, 4, 1), starts, torch_stream(1), Pay(terms), correlation)
     rollout.begin(0.0)
-    segment, _ = rollout.collect(policy, steps, 0.0)
+    segment, _ = rollout.collect(Exploring(policy), steps, 0.0)
     mean = torch.stack([policy.fixed_mean(row) for row in segment.observation])
     return segment.reward, (segment.action - mean) / policy.head.std().detach()
 

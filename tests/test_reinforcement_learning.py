@@ -14,11 +14,12 @@ from regrasp.reinforcement.config import OnPolicyConfig
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.demonstration_term import demonstration_loss, demonstration_weight
 from regrasp.reinforcement.diverged import Diverged
+from regrasp.reinforcement.exploring import Exploring
 from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.reinforcement.on_policy import FineTuning, fine_tune
 from regrasp.reinforcement.pay import SETTLED_MARGIN, Pay
 from regrasp.reinforcement.rollout import Rollout, critic_input
-from regrasp.reinforcement.starts import Starts
+from regrasp.reinforcement.starts import Recorded, Starts
 from regrasp.reinforcement.update import Batch, Rewards, make_batch, surrogate
 from regrasp.seeding import numpy_stream, torch_stream
 from regrasp.simulation.objects import ObjectPool
@@ -74,14 +75,14 @@ def batch_of(policy: Policy, rows: int, shift: float = 0.0) -> Batch:
 
 def test_surrogate_of_the_policy_that_acted() -> None:
     policy = small_policy()
-    loss, kl = surrogate(policy, batch_of(policy, 8), clip=0.2)
+    loss, kl = surrogate(Exploring(policy), batch_of(policy, 8), clip=0.2)
     assert loss.item() == pytest.approx(-1.0, abs=1e-5)
     assert kl.item() == pytest.approx(0.0, abs=1e-5)
 
 
 def test_surrogate_is_clipped_and_its_divergence_estimated() -> None:
     policy = small_policy()
-    loss, kl = surrogate(policy, batch_of(policy, 8, shift=1.0), clip=0.2)  # every ratio is e
+    loss, kl = surrogate(Exploring(policy), batch_of(policy, 8, shift=1.0), clip=0.2)  # every ratio is e
     assert loss.item() == pytest.approx(-1.2, abs=1e-5)
     assert kl.item() == pytest.approx(math.e - 1 - 1, abs=1e-4)
 
@@ -107,15 +108,21 @@ def test_rewards_are_compressed_and_success_for_ever_is_worth_one() -> None:
 
 
 def test_the_share_of_recorded_starts_falls_to_zero() -> None:
-    config = OnPolicyConfig(iterations=10, demonstration_starts=0.5, demonstration_starts_until=0.5)
-    assert [config.starts_share(k) for k in (0, 1, 5, 9)] == pytest.approx([0.5, 0.4, 0.0, 0.0])
+    config = OnPolicyConfig(demonstration_starts=0.5, demonstration_starts_until=0.5)
+    assert [config.starts_share(k / 10) for k in (0, 1, 5, 9)] == pytest.approx([0.5, 0.4, 0.0, 0.0])
 
 
 def make_rollout(worlds: int, disturbed: float = 0.0) -> Rollout:
     marked = TASK.draw_starts(np.zeros(3, np.int64), np.random.default_rng(0))
     marked[:, -1] = 0.5  # no start of the task's own has its frame so high
     magnitudes = Magnitudes(("push", "latency"))
-    starts = Starts(TASK, (marked, np.zeros(3, np.int64)), magnitudes, disturbed, numpy_stream(0, "starts"))
+    starts = Starts(
+        TASK,
+        Recorded(marked, np.zeros(3, np.int64), np.array([1, 2])),
+        magnitudes,
+        disturbed,
+        numpy_stream(0, "starts"),
+    )
     return Rollout(Environment(TASK, worlds, threads=1), starts, torch_stream(0, "noise"))
 
 
@@ -144,13 +151,14 @@ def test_what_diverges_is_named() -> None:
 
 def test_starts_come_from_demonstrations_as_often_as_asked() -> None:
     starts = make_rollout(1, disturbed=1.0).starts
-    placed, own = starts.draw(400, 0.25)
+    placed, begun = starts.draw(400, 0.25)
     recorded = placed.states[:, -1] == 0.5
-    assert (recorded == ~own).all()
+    assert (recorded == (begun >= 0)).all()
+    assert set(begun.tolist()) == {-1, 0, 1}
     assert 60 <= recorded.sum() <= 140
     assert {one.kind for one in placed.disturbances} == {"push", "latency"}
     assert len(set(placed.seeds)) == 400
-    assert starts.draw(50, 0.0)[1].all()
+    assert (starts.draw(50, 0.0)[1] == -1).all()
 
 
 def test_recorded_states_come_with_their_objects_and_held_out_ones_never() -> None:
@@ -159,11 +167,13 @@ def test_recorded_states_come_with_their_objects_and_held_out_ones_never() -> No
     marked = task.draw_starts(np.zeros(6, np.int64), np.random.default_rng(0))
     marked[:, -1] = np.arange(6) + 1.0
     held = np.array([2, 0, 2, 2, 0, 0])
-    placed, own = Starts(task, (marked, held), Magnitudes(()), 0.0, numpy_stream(0)).draw(300, 0.5)
-    rows = placed.states[~own, -1].astype(int) - 1
+    recorded = Recorded(marked, held, np.array([2, 1, 3]))
+    placed, begun = Starts(task, recorded, Magnitudes(()), 0.0, numpy_stream(0)).draw(300, 0.5)
+    rows = placed.states[begun >= 0, -1].astype(int) - 1
     assert set(rows) == set(range(6))
-    np.testing.assert_array_equal(placed.objects[~own], held[rows])
-    assert set(placed.objects[own].tolist()) == {0, 2}
+    np.testing.assert_array_equal(placed.objects[begun >= 0], held[rows])
+    np.testing.assert_array_equal(begun[begun >= 0], np.array([0, 0, 1, 2, 2, 2])[rows])
+    assert set(placed.objects[begun < 0].tolist()) == {0, 2}
 
 
 def test_a_drop_ends_an_episode() -> None:
@@ -172,11 +182,13 @@ def test_a_drop_ends_an_episode() -> None:
     task = replace(TASK, judge=judge)
     high = task.draw_starts(np.zeros(2, np.int64), np.random.default_rng(0))
     high[:, -1] = 0.5
-    starts = Starts(task, (high, np.zeros(2, np.int64)), Magnitudes(()), 0.0, numpy_stream(0, "starts"))
+    starts = Starts(
+        task, Recorded(high, np.zeros(2, np.int64), np.array([2])), Magnitudes(()), 0.0, numpy_stream(0, "starts")
+    )
     rollout = Rollout(Environment(task, 12, threads=1), starts, torch_stream(0, "noise"))
     rollout.begin(0.5)
     frame = rollout.environment.readings.fixture_position[:, 2].clone()
-    segment, _ = rollout.collect(small_policy(), 1, 0.0)
+    segment, _ = rollout.collect(Exploring(small_policy()), 1, 0.0)
     assert 0 < int((frame == 0.5).sum()) < 12
     assert segment.terminated[0].tolist() == (frame == 0.5).tolist()
     assert segment.ended[0][segment.terminated[0]].all()
@@ -186,7 +198,7 @@ def test_a_segment_is_consistent_and_resets_are_spread() -> None:
     rollout = make_rollout(8)
     rollout.begin(0.0)
     policy = small_policy()
-    segment, finished = rollout.collect(policy, 40, 0.0)
+    segment, finished = rollout.collect(Exploring(policy), 40, 0.0)
     assert segment.steps == 320
     assert int(segment.ended.sum()) == finished.episodes >= 8
     assert len(set(torch.nonzero(segment.ended)[:, 0].tolist())) > 3
@@ -207,7 +219,7 @@ def test_held_success_ends_an_episode_and_is_worth_what_it_pays_for_ever() -> No
     policy = small_policy()
     judgement = rollout.environment.judgement
     judgement.successes[1] = judgement.judge.held_steps + SETTLED_MARGIN + 1
-    segment, _ = rollout.collect(policy, 1, 0.0)
+    segment, _ = rollout.collect(Exploring(policy), 1, 0.0)
     assert segment.settled[0].tolist() == [False, True]
     assert bool(segment.ended[0, 1])
     critic = Critic(segment.critic_input.shape[2], (8,), torch_stream(5))

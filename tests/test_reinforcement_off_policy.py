@@ -5,7 +5,6 @@ import math
 import pickle
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -19,14 +18,18 @@ from regrasp.errors import InputError
 from regrasp.policies.policy import Policy, PolicySpec
 from regrasp.policies.progress import Progress
 from regrasp.reinforcement.critics import Critics, target_of
+from regrasp.reinforcement.demonstrated import play_again
 from regrasp.reinforcement.diverged import Diverged, check_value, check_weights
+from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.reinforcement.off_policy import OffPolicyTuning, fine_tune_off_policy
 from regrasp.reinforcement.off_policy_config import OffPolicyConfig
 from regrasp.reinforcement.off_policy_update import fit_critics, improve_actor, target_values
+from regrasp.reinforcement.pay import Pay
 from regrasp.reinforcement.proposal import Proposals
 from regrasp.reinforcement.replay import Transitions
+from regrasp.reinforcement.starts import Starts
 from regrasp.reinforcement.update import Demonstrations
-from regrasp.seeding import torch_stream
+from regrasp.seeding import numpy_stream, torch_stream
 from regrasp.tasks import TASKS
 from small_run import make_curriculum, make_episodes, weights
 
@@ -176,8 +179,9 @@ def begun(given: Ingredients, policy: Policy) -> OffPolicyTuning:
     assert given.demonstrations is not None
     episodes = given.demonstrations.episodes
     compared = Demonstrations(torch.zeros(4, 39), torch.zeros(4, 28), torch.full((28,), 0.1))
-    recorded = np.concatenate([episode.states for episode in episodes]), np.zeros(82, np.int64)
-    return begin_off_policy(curriculum_of(), SHORT, policy, 1, given.demonstrations, recorded, compared)
+    shown = play_again(SHORT, episodes, Pay(), 1)
+    starts = Starts(SHORT, None, Magnitudes(()), 0.0, numpy_stream(3, "rl"))
+    return begin_off_policy(curriculum_of(), SHORT, policy, 1, shown, starts, compared)
 
 
 def test_a_broken_reward_stops_learning_where_it_enters(given: Ingredients) -> None:
@@ -210,13 +214,13 @@ def test_the_critics_choose_who_acts(given: Ingredients) -> None:
     preferred = state.critics(seen, cloned).amin(0) > state.critics(seen, own).amin(0)
     assert torch.equal(proposals.fixed_mean(observation), torch.where(preferred[:, None], cloned, own))
     assert (proposals.decisions, proposals.cloned) == (3, int(preferred.sum()))
-    torch.testing.assert_close(proposals.std()[-1], state.policy.head.std().detach())
-    torch.testing.assert_close(proposals.std()[0] * 3, state.policy.head.std().detach())
+    torch.testing.assert_close(proposals.std(observation)[-1], state.policy.head.std().detach())
+    torch.testing.assert_close(proposals.std(observation)[0] * 3, state.policy.head.std().detach())
 
 
 def test_demonstrations_that_cannot_be_played_again_are_refused(given: Ingredients) -> None:
     with pytest.raises(InputError, match="no demonstrations"):
-        begin_off_policy(curriculum_of(), SHORT, small_policy(), 1, None, None, None)
+        list(execute(curriculum_of(), replace(given, demonstrations=None)))
 
 
 def test_a_curriculum_that_does_not_name_it_is_what_it_was() -> None:

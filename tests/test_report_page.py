@@ -188,6 +188,10 @@ def test_the_page_says_which_disturbances_are_new_and_that_states_were_reset() -
     page = render_page(replace(example.finished(), curriculum=settings))
     assert "Fine-tuning trained under push and slip" in page
     assert "50\u202f% of its episodes began in recorded states" in page or "50 % of its episodes" in page
+    assert "near the end of each" not in page
+    settings["rl"]["demonstration_starts_from"] = "end_first"
+    page = render_page(replace(example.finished(), curriculum=settings))
+    assert "recorded states, near the end of each demonstration first, as only a simulator can" in page
     none = render_page(
         replace(example.finished(), curriculum={"rl": {"disturbances": [], "demonstration_starts": 0.0}})
     )

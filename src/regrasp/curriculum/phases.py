@@ -14,7 +14,7 @@ from torch import Tensor
 from regrasp.curriculum.gate import MeasuredDecision, decide_on_trials
 from regrasp.curriculum.off_policy_phase import begin_off_policy
 from regrasp.curriculum.schema import Curriculum
-from regrasp.curriculum.taught import compared, recorded
+from regrasp.curriculum.taught import compared, played, recorded
 from regrasp.demonstrations import DemonstrationSet, control_steps, transitions
 from regrasp.imitation.cloning import CloningState, clone
 from regrasp.panel.cases import Case, draw_cases
@@ -23,8 +23,10 @@ from regrasp.policies.policy import Policy, PolicySpec
 from regrasp.policies.progress import Progress
 from regrasp.policies.residual import Residual
 from regrasp.reinforcement.critic import Critic
+from regrasp.reinforcement.demonstrated import Demonstrated
 from regrasp.reinforcement.off_policy import OffPolicyTuning, fine_tune_off_policy
 from regrasp.reinforcement.on_policy import FineTuning, begin_at_rest, fine_tune
+from regrasp.reinforcement.returns import teach_critic
 from regrasp.reinforcement.rollout import Rollout
 from regrasp.reinforcement.starts import Starts
 from regrasp.seeding import numpy_stream, torch_stream
@@ -202,6 +204,10 @@ def _fine_tune(curriculum: Curriculum, given: Ingredients, policy: Policy, resum
     state = _begin(curriculum, given, _learner(curriculum, policy))
     if resumed is not None:
         state.load(resumed.tensors)
+    elif isinstance(state, FineTuning) and curriculum.rl.critic_taught:
+        generator = torch_stream(curriculum.seed, "rl", "returns")
+        shown = _played(curriculum, given, state.policy)
+        teach_critic(state.critic, state.critic_optimiser, shown, state.rewards, curriculum.rl.critic_taught, generator)
     yield Snapshot("rl", _finished(curriculum, state), _with_weights(state.tensors(), clone_weights))
     checks = draw_cases(given.task, {"none": curriculum.rl.check_cases}, curriculum.seed, "check")
     for progress in fine_tune_off_policy(state) if isinstance(state, OffPolicyTuning) else fine_tune(state):
@@ -238,11 +244,14 @@ def _learner(curriculum: Curriculum, policy: Policy) -> Policy:
 def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTuning | OffPolicyTuning:
     config, task, seed = curriculum.rl, given.task, curriculum.seed
     taught, states = compared(given.demonstrations, policy), recorded(given.demonstrations, task, given.threads)
+    generator, reverse = numpy_stream(seed, "rl"), config.demonstration_starts_from == "end_first"
+    starts = Starts(task, states, config.magnitudes(), config.disturbed, generator, reverse)
     if curriculum.fine_tuning == "off_policy":
-        return begin_off_policy(curriculum, task, policy, given.threads, given.demonstrations, states, taught)
+        shown = _played(curriculum, given, policy)
+        assert taught is not None  # what was played again can be compared with
+        return begin_off_policy(curriculum, task, policy, given.threads, shown, starts, taught)
     environment = Environment(task, config.worlds, given.threads)
     inputs, noise = policy.spec.inputs + environment.privileged_size, torch_stream(seed, "rl")
-    starts = Starts(task, states, config.magnitudes(), config.disturbed, numpy_stream(seed, "rl"))
     return FineTuning(
         policy=policy,
         critic=Critic(inputs, config.critic_hidden, torch_stream(seed, "critic")),
@@ -251,6 +260,10 @@ def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTu
         config=config,
         seed=seed,
     )
+
+
+def _played(curriculum: Curriculum, given: Ingredients, policy: Policy) -> Demonstrated:
+    return played(given.demonstrations, given.task, curriculum.rl.pay(), given.threads, policy.base)
 
 
 def _with_check(progress: Progress, trials: Sequence[Trial], primary: str) -> Progress:

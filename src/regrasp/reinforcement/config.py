@@ -1,7 +1,7 @@
 """The settings of fine-tuning."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.reinforcement.pay import Pay
@@ -34,7 +34,11 @@ class OnPolicyConfig:
         final_noise: what the action noise is at most in the end; the bound falls linearly from where the noise starts.
             What acts without noise afterwards is then what was learned. No bound where it is above the start.
         critic_warmup: iterations in which only the critic learns.
+        critic_taught: passes over the returns of the demonstrations, played again, before that; 0: the critic begins
+            with nothing.
         critic_hidden: widths of the critic's hidden layers.
+        state_dependent_noise: the width of the noise is learned per state, up to three times as wide or narrow as it
+            is on the whole.
         initial_noise: the action noise of a policy that begins without demonstrations, in half action ranges.
         noise_correlation: of the action noise at two control steps in a row.
         reward_terms: the task's reward terms that count, all of them if empty. `judged` is 1 in every control step in
@@ -51,6 +55,8 @@ class OnPolicyConfig:
         guard_gain: by how much log λ_BC rises per iteration for a breach of 1.
         demonstration_starts: share of episodes that begin in a recorded state at first.
         demonstration_starts_until: that share falls linearly to zero over this part of the iterations.
+        demonstration_starts_from: `anywhere`, or `end_first`: near the end of each demonstration at first, and a
+            tenth of it earlier whenever three of four episodes from there succeeded.
         disturbed: share of episodes with a disturbance.
         disturbances: kinds to train under; the panel's other kinds stay unseen.
         first_magnitude: scale of their magnitudes at the beginning: 1 for the task's ranges, which then stay; below,
@@ -81,7 +87,9 @@ class OnPolicyConfig:
     smallest_noise: float = _setting(0.05, above=0.0)
     final_noise: float = _setting(2.0, above=0.0)
     critic_warmup: int = _setting(5, minimum=0)
+    critic_taught: int = _setting(0, minimum=0)
     critic_hidden: tuple[int, ...] = (256, 256)
+    state_dependent_noise: bool = False
     initial_noise: float = _setting(0.2, above=0.0)
     noise_correlation: float = _setting(0.0, minimum=0.0, maximum=0.99)
     reward_terms: tuple[str, ...] = ()
@@ -95,6 +103,7 @@ class OnPolicyConfig:
     guard_gain: float = _setting(2.0, above=0.0)
     demonstration_starts: float = _setting(0.5, minimum=0.0, maximum=1.0)
     demonstration_starts_until: float = _setting(0.6, above=0.0, maximum=1.0)
+    demonstration_starts_from: Literal["anywhere", "end_first"] = "anywhere"
     disturbed: float = _setting(0.5, minimum=0.0, maximum=1.0)
     disturbances: tuple[str, ...] = ("push", "slip", "pose_error", "friction")
     first_magnitude: float = _setting(1.0, above=0.0, maximum=1.0)
@@ -107,9 +116,9 @@ class OnPolicyConfig:
     check_every: int = _setting(40, minimum=1)
     check_cases: int = _setting(64, minimum=1)
 
-    def starts_share(self, iteration: int) -> float:
-        """Share of episodes that begin in a recorded state, at an iteration."""
-        left = 1.0 - iteration / (self.iterations * self.demonstration_starts_until)
+    def starts_share(self, done: float) -> float:
+        """Share of episodes that begin in a recorded state when this share of fine-tuning is done."""
+        left = 1.0 - done / self.demonstration_starts_until
         return self.demonstration_starts * max(0.0, left)
 
     def rate(self, iteration: int) -> float:

@@ -156,9 +156,10 @@ def fine_tune_off_policy(state: OffPolicyTuning) -> Iterator[Progress]:
 
 def _advance(state: OffPolicyTuning) -> dict[str, float]:
     """All segments of one record, and the updates that are due after each."""
-    share = _starts_share(state)
+    done = state.iteration / state.config.iterations
+    share = state.under.starts_share(done)
     for one in (state.policy, state.actor):
-        set_bound(one, state.under.residual_bound(state.iteration / state.config.iterations))
+        set_bound(one, state.under.residual_bound(done))
     state.rollout.starts.generator = numpy_stream(state.seed, "rl", "starts", state.iteration)
     state.rollout.noise = torch_stream(state.seed, "rl", "noise", state.iteration)
     generator = torch_stream(state.seed, "rl", "updates", state.iteration)
@@ -190,7 +191,7 @@ def _advance(state: OffPolicyTuning) -> dict[str, float]:
         "proposal_share": proposals.cloned / proposals.decisions if proposals.decisions else 1.0,
         "noise": state.policy.head.std().mean().item(),
         "disturbed_share": state.under.disturbed if state.under.disturbances else 0.0,
-        **state.rollout.starts.magnitudes.values(),
+        **state.rollout.starts.values(),
         "demonstration_starts": share,
         "simulation_s": simulation_s,
         "learning_s": learning_s,
@@ -241,9 +242,3 @@ def _shares(finished: Finished) -> dict[str, float]:
         values["success_in_training"] = finished.successes / finished.from_task_start
         values["contact_entry_in_training"] = finished.entered / finished.from_task_start
     return values
-
-
-def _starts_share(state: OffPolicyTuning) -> float:
-    """Share of episodes that begin in a recorded state."""
-    left = 1.0 - state.iteration / (state.config.iterations * state.under.demonstration_starts_until)
-    return state.under.demonstration_starts * max(0.0, left)

@@ -20,6 +20,7 @@ from regrasp.reinforcement.correction import correction_values, set_bound
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.demonstration_term import demonstration_weight
 from regrasp.reinforcement.diverged import check_value, check_weights
+from regrasp.reinforcement.exploring import Exploring
 from regrasp.reinforcement.guard import ContactGuard
 from regrasp.reinforcement.rollout import Finished, Rollout, Segment
 from regrasp.reinforcement.saved import below, moments, set_moments
@@ -40,6 +41,7 @@ class FineTuning:
         iteration: iterations done.
         control_steps: simulated so far.
         first_noise: (A,) the action noise that fine-tuning began with.
+        exploring: the policy and its noise, which acts and learns.
     """
 
     policy: Policy
@@ -54,13 +56,19 @@ class FineTuning:
     def __post_init__(self) -> None:
         self.first_noise = self.policy.head.std().detach().clone()
         config = self.config
+        self.exploring = Exploring(self.policy, config.state_dependent_noise)
         limits = config.guard_margin, config.guard_style, config.guard_gain, config.demonstration_weight
         limit = self.rollout.environment.task.horizon
         self.guard = ContactGuard(*limits, limit) if self.demonstrations else None
         rate = config.critic_learning_rate
-        learned = [value for value in self.policy.parameters() if value.requires_grad]
+        learned = [value for value in self.exploring.parameters() if value.requires_grad]
         self.policy_optimiser = torch.optim.Adam(learned, lr=self.config.learning_rate, fused=True)
         self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=rate, fused=True)
+
+    @property
+    def rewards(self) -> Rewards:
+        """How rewards become returns."""
+        return Rewards(self.config.largest_reward, self.config.discount, self.config.gae_decay)
 
     @property
     def warming(self) -> bool:
@@ -73,17 +81,23 @@ class FineTuning:
         named: dict[str, Tensor] = {"progress": torch.tensor([self.iteration, self.control_steps])}
         named["first_noise"] = self.first_noise
         named |= {f"policy/{name}": value for name, value in self.policy.state_dict().items()}
+        named |= {f"noise/{name}": value for name, value in self._noise().items()}
         named |= {f"critic/{name}": value for name, value in self.critic.state_dict().items()}
         named |= {f"policy_adam/{name}": value for name, value in moments(self.policy_optimiser).items()}
         named |= {f"critic_adam/{name}": value for name, value in moments(self.critic_optimiser).items()}
         named |= {f"guard/{name}": value for name, value in (self.guard.tensors() if self.guard else {}).items()}
         return named | {f"rollout/{name}": torch.from_numpy(value) for name, value in self.rollout.save().items()}
 
+    def _noise(self) -> dict[str, Tensor]:
+        return self.exploring.noise.state_dict() if self.exploring.noise is not None else {}
+
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Continue from `tensors`."""
         self.iteration, self.control_steps = (int(number) for number in tensors["progress"])
         self.first_noise = tensors["first_noise"].clone()
         self.policy.load_state_dict(below(tensors, "policy"))
+        if self.exploring.noise is not None:
+            self.exploring.noise.load_state_dict(below(tensors, "noise"))
         self.critic.load_state_dict(below(tensors, "critic"))
         set_moments(self.policy_optimiser, below(tensors, "policy_adam"))
         set_moments(self.critic_optimiser, below(tensors, "critic_adam"))
@@ -116,10 +130,10 @@ def fine_tune(state: FineTuning) -> Iterator[Progress]:
         values |= {
             "reward": segment.reward.mean().item(),
             **{f"reward/{name}": mean for name, mean in segment.terms.items()},
-            "noise": state.policy.head.std().mean().item(),
+            "noise": state.exploring.std(segment.observation).mean().item(),
             "disturbed_share": config.disturbed if config.disturbances else 0.0,
-            **state.rollout.starts.magnitudes.values(),
-            "demonstration_starts": config.starts_share(state.iteration - 1),
+            **state.rollout.starts.values(),
+            "demonstration_starts": config.starts_share((state.iteration - 1) / config.iterations),
             "simulation_s": collected - begun,
             "learning_s": time.perf_counter() - collected,
         }
@@ -155,18 +169,19 @@ def _fit_normaliser(policy: Policy, segment: Segment) -> None:
 
 
 def _collect(state: FineTuning) -> tuple[Segment, Finished]:
-    share = state.config.starts_share(state.iteration)
-    set_bound(state.policy, state.config.residual_bound(state.iteration / state.config.iterations))
+    done = state.iteration / state.config.iterations
+    share = state.config.starts_share(done)
+    set_bound(state.policy, state.config.residual_bound(done))
     state.rollout.starts.generator = numpy_stream(state.seed, "rl", "starts", state.iteration)
     state.rollout.noise = torch_stream(state.seed, "rl", "noise", state.iteration)
     if state.iteration == 0:
         state.rollout.begin(share)
-    return state.rollout.collect(state.policy, state.config.segment, share)
+    return state.rollout.collect(state.exploring, state.config.segment, share)
 
 
 def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
     config = state.config
-    if state.iteration == 0:
+    if state.iteration == 0 and not config.critic_taught:
         state.critic.normaliser.fit(segment.critic_input.flatten(0, 1))
     if state.iteration == 0 and state.demonstrations is None:
         _fit_normaliser(state.policy, segment)
@@ -175,8 +190,7 @@ def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
     warming = state.warming
     weight = _weight(state, segment, warming)
     corrected = correction_values(state.policy, segment.observation)
-    rewards = Rewards(config.largest_reward, config.discount, config.gae_decay)
-    batch = make_batch(segment, state.policy, state.critic, rewards)
+    batch = make_batch(segment, state.policy, state.critic, state.rewards)
     # Critic and policy share nothing but the batch: the policy learns here while the critic learns beside it.
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as beside:
         fitting = beside.submit(_fit_critic, state, batch)
@@ -221,7 +235,8 @@ def _weight(state: FineTuning, segment: Segment, warming: bool) -> float:
 
 def _fit_critic(state: FineTuning, batch: Batch) -> list[float]:
     shuffled = _minibatches(state, "critic", len(batch.target))
-    return [fit_critic(state.critic, state.critic_optimiser, batch.rows(index)) for index in shuffled]
+    critic, optimiser, seen, target = state.critic, state.critic_optimiser, batch.critic_input, batch.target
+    return [fit_critic(critic, optimiser, seen[index], target[index]) for index in shuffled]
 
 
 def _improve_policy(state: FineTuning, batch: Batch, weight: float) -> list[float]:
@@ -231,7 +246,7 @@ def _improve_policy(state: FineTuning, batch: Batch, weight: float) -> list[floa
         pull = (weight, state.demonstrations, torch_stream(state.seed, "rl", "demonstrations", state.iteration))
     for index in _minibatches(state, "policy", len(batch.target)):
         rows = batch.rows(index)
-        kl = improve(state.policy, state.policy_optimiser, rows, config.clip, config.kl_stop, pull)
+        kl = improve(state.exploring, state.policy_optimiser, rows, config.clip, config.kl_stop, pull)
         if kl is None:
             break
         kls.append(kl)

@@ -39,8 +39,8 @@ class Proposals:
         self.decisions = self.cloned = 0
         self._loudness = torch.arange(1, rollout.environment.count + 1)[:, None] / rollout.environment.count
 
-    def std(self) -> Tensor:
-        """(B, A) standard deviation of the noise."""
+    def std(self, observation: Tensor) -> Tensor:
+        """(B, A) standard deviation of the noise, whatever is observed."""
         return self._loudness * self.actor.std().detach()
 
     @torch.no_grad()

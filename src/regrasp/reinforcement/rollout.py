@@ -103,8 +103,8 @@ class Acting(Protocol):
         """What the learner sees (B, O) or (B, O + A) → decided actions (B, A), each by its own row alone."""
         ...
 
-    def std(self) -> Tensor:
-        """Standard deviation of the noise, (A,) or (B, A)."""
+    def std(self, observation: Tensor) -> Tensor:
+        """Standard deviation of the noise there, (A,) or (B, A)."""
         ...
 
 
@@ -137,7 +137,7 @@ class Rollout:
         self.pay = pay or Pay()
         count = environment.count
         self._limit = starts.generator.integers(1, environment.task.horizon + 1, size=count)
-        self._own_start = np.ones(count, bool)
+        self._begun = np.full(count, -1, np.int64)  # in which demonstration; -1 at the task's own start
         self.correlation = correlation
         self._drawn = torch.zeros(count, environment.task.interface.fields.size)
         self._observation: dict[str, Tensor] = {}
@@ -153,16 +153,15 @@ class Rollout:
         sums = dict.fromkeys(self.environment.task.rewards, 0.0)
         finished = np.zeros(4, np.int64)
         contact = _Contacts(self.environment.task.horizon)
-        std = acting.std().detach()
         for _ in range(steps):
             before = self._observation
-            mean = acting.fixed_mean(before["policy"])
+            mean, std = acting.fixed_mean(before["policy"]), acting.std(before["policy"])
             draw = self._draw(mean)
             action = mean + std * draw
             step = self.environment.step(action)
             settled = self.pay.settled(self.environment)
             ended = self._ended(step.terminated | step.truncated | settled)
-            contact.add(self.environment, self._own_start, ended)
+            contact.add(self.environment, self._begun < 0, ended)
             self._observation = self._perception.after(step.observations)
             rows["observation"].append(before["policy"])
             rows["critic_input"].append(critic_input(before))
@@ -192,7 +191,7 @@ class Rollout:
         return ended
 
     def _finish(self, worlds: NDArray[np.int64], from_demonstrations: float) -> NDArray[np.int64]:
-        own = worlds[self._own_start[worlds] & (self._limit[worlds] == self.environment.task.horizon)]
+        own = worlds[(self._begun[worlds] < 0) & (self._limit[worlds] == self.environment.task.horizon)]
         entered = self.environment.entry.entered.numpy()[own].sum()
         successes = self.environment.judgement.success_once.numpy()[own].sum()
         self._note(worlds[self._limit[worlds] == self.environment.task.horizon])
@@ -202,14 +201,15 @@ class Rollout:
         return counts
 
     def _note(self, worlds: NDArray[np.int64]) -> None:
-        """Count whether these worlds' disturbances were withstood."""
-        judgement = self.environment.judgement
-        stood = judgement.success_once & ((judgement.lost_at < 0) | (judgement.recovered_at >= 0))
-        self.starts.magnitudes.note(self.environment.disturbances.kinds(worlds), stood.numpy()[worlds].tolist())
+        """Tell how the episodes of these worlds went."""
+        judgement, kinds = self.environment.judgement, self.environment.disturbances.kinds(worlds)
+        succeeded = judgement.success_once
+        stood = succeeded & ((judgement.lost_at < 0) | (judgement.recovered_at >= 0))
+        ends = (one.numpy()[worlds].tolist() for one in (succeeded, stood))
+        self.starts.note(self._begun[worlds].tolist(), kinds, *ends)
 
     def _reset(self, worlds: NDArray[np.int64], from_demonstrations: float) -> None:
-        begin, own = self.starts.draw(len(worlds), from_demonstrations)
-        self._own_start[worlds] = own
+        begin, self._begun[worlds] = self.starts.draw(len(worlds), from_demonstrations)
         self.environment.reset(worlds, begin.states, begin.disturbances, begin.seeds, begin.objects)
         self._observation = self._perception.start(self.environment.observe(), worlds)
 
@@ -217,23 +217,23 @@ class Rollout:
         """Everything the next segment depends on."""
         arrays: dict[str, NDArray[np.generic]] = {
             "limit": self._limit.copy(),
-            "own_start": self._own_start.copy(),
+            "begun": self._begun.copy(),
             "noise": self.noise.get_state().numpy(),
             "drawn": self._drawn.numpy().copy(),
         }
         arrays |= {f"observation/{name}": value.numpy().copy() for name, value in self._observation.items()}
-        arrays |= {f"magnitudes/{name}": value for name, value in self.starts.magnitudes.save().items()}
+        arrays |= {f"starts/{name}": value for name, value in self.starts.save().items()}
         arrays |= {f"perception/{name}": value for name, value in self._perception.save().items()}
         return arrays | {f"environment/{name}": value for name, value in self.environment.save().items()}
 
     def restore(self, saved: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue from what `save` returned."""
         self._limit = np.array(saved["limit"])
-        self._own_start = np.array(saved["own_start"])
+        self._begun = np.array(saved["begun"], np.int64)
         self._drawn = torch.from_numpy(np.array(saved["drawn"]))
         self.noise.set_state(torch.from_numpy(np.array(saved["noise"])))
         self._observation = {k: torch.from_numpy(np.array(v)) for k, v in _below(saved, "observation").items()}
-        self.starts.magnitudes.restore(_below(saved, "magnitudes"))
+        self.starts.restore(_below(saved, "starts"))
         self._perception.restore(_below(saved, "perception"))
         self.environment.restore(_below(saved, "environment"))
 

@@ -10,6 +10,7 @@ from regrasp.policies.policy import Policy
 from regrasp.reinforcement.advantage import generalised_advantage
 from regrasp.reinforcement.critic import Critic
 from regrasp.reinforcement.demonstration_term import demonstration_loss
+from regrasp.reinforcement.exploring import Exploring
 from regrasp.reinforcement.rollout import Segment
 
 LARGEST_GRADIENT = 0.5
@@ -60,6 +61,10 @@ class Rewards:
     discount: float
     decay: float
 
+    def for_ever(self, reward: Tensor) -> Tensor:
+        """What a scaled reward is worth if it is paid in this control step and every one after."""
+        return reward / (1.0 - self.discount)
+
     def scaled(self, reward: Tensor) -> Tensor:
         """By symlog (Hafner et al. 2023), so that late jumps do not drown the first; success for ever is worth 1."""
         compressed = reward.sign() * reward.abs().log1p()
@@ -73,7 +78,7 @@ def make_batch(segment: Segment, policy: Policy, critic: Critic, rewards: Reward
     reward = rewards.scaled(segment.reward)
     # Success that has lasted is treated as lasting and paying as now: its worth is known, and need not be learned. Any
     # smaller worth would teach to hover about the goal.
-    following[segment.settled] = reward[segment.settled] / (1.0 - rewards.discount)
+    following[segment.settled] = rewards.for_ever(reward[segment.settled])
     advantage = generalised_advantage(
         reward, value, following, segment.terminated, segment.ended, rewards.discount, rewards.decay
     )
@@ -96,17 +101,18 @@ def _values(segment: Segment, critic: Critic) -> tuple[Tensor, Tensor]:
     return value[:-1], following
 
 
-def fit_critic(critic: Critic, optimiser: torch.optim.Optimizer, rows: Batch) -> float:
-    """One gradient step of the squared error of the returns; gives the loss."""
-    loss: Tensor = (critic.body(rows.critic_input).squeeze(-1) - rows.target).square().mean()
-    _step(optimiser, loss, critic)
+def fit_critic(critic: Critic, optimiser: torch.optim.Optimizer, seen: Tensor, target: Tensor) -> float:
+    """One gradient step of the squared error of returns (N,) at normalised inputs (N, P); gives the loss."""
+    loss: Tensor = (critic.body(seen).squeeze(-1) - target).square().mean()
+    _step(optimiser, loss)
     return loss.item()
 
 
-def surrogate(policy: Policy, rows: Batch, clip: float) -> tuple[Tensor, Tensor]:
+def surrogate(exploring: Exploring, rows: Batch, clip: float) -> tuple[Tensor, Tensor]:
     """PPO's clipped loss and the estimated KL divergence from the policy that acted (Schulman's k3 estimator)."""
-    std = policy.head.std()
-    draw = (rows.action - policy.head(policy.body(rows.observation))) / std
+    features = exploring.policy.body(rows.observation)
+    std = exploring.width(features)
+    draw = (rows.action - exploring.policy.head(features)) / std
     log_ratio = -(0.5 * draw.square() + std.log()).sum(1) - rows.log_prob
     ratio = log_ratio.exp()
     gain = torch.min(ratio * rows.advantage, ratio.clamp(1 - clip, 1 + clip) * rows.advantage)
@@ -114,7 +120,7 @@ def surrogate(policy: Policy, rows: Batch, clip: float) -> tuple[Tensor, Tensor]
 
 
 def improve(
-    policy: Policy,
+    exploring: Exploring,
     optimiser: torch.optim.Optimizer,
     rows: Batch,
     clip: float,
@@ -122,19 +128,20 @@ def improve(
     demonstration: tuple[float, Demonstrations, torch.Generator] | None,
 ) -> float | None:
     """One gradient step of clipped surrogate + λ_BC · L_BC; gives the KL before it, None beyond `kl_stop`."""
-    loss, kl = surrogate(policy, rows, clip)
+    loss, kl = surrogate(exploring, rows, clip)
     if not kl.item() <= kl_stop:
         return None
     if demonstration is not None and demonstration[0] > 0:
         weight, demonstrations, generator = demonstration
         observation, action = demonstrations.sample(generator)
-        loss = loss + weight * demonstration_loss(policy, observation, action, demonstrations.width)
-    _step(optimiser, loss, policy)
+        loss = loss + weight * demonstration_loss(exploring.policy, observation, action, demonstrations.width)
+    _step(optimiser, loss)
     return kl.item()
 
 
-def _step(optimiser: torch.optim.Optimizer, loss: Tensor, module: nn.Module) -> None:
+def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
     optimiser.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(module.parameters(), LARGEST_GRADIENT)
+    learned = [value for group in optimiser.param_groups for value in group["params"]]
+    nn.utils.clip_grad_norm_(learned, LARGEST_GRADIENT)
     optimiser.step()

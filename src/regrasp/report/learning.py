@@ -94,6 +94,7 @@ def curves(progress: Sequence[ProgressRecord]) -> tuple[list[Curve], list[Curve]
         ),
         ("", False, lambda n: n in ("loss", "return", "kl", "lambda_bc")),
         ("Share of disturbed worlds", True, lambda n: "disturb" in n and "success" not in n),
+        ("Share of each demonstration before the states that episodes begin in", True, lambda n: n == "reverse/before"),
         ("Disturbance magnitudes, share of the task's range", True, lambda n: n.startswith("magnitude/")),
         ("Disturbance magnitudes, more kinds", True, lambda n: n.startswith("magnitude/")),
     ]

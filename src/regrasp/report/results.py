@@ -223,7 +223,9 @@ def _trained_under(record: RunRecord, kinds: Sequence[str]) -> list[str]:
     said = f"Fine-tuning trained under {listed([kind(name) for name in seen]) or 'no disturbance'}"
     said += f"; {listed(new)} {'are' if len(new) > 1 else 'is'} new to the policy here." if new else "."
     share = settings.get("demonstration_starts", 0.0)
-    reset = f"At first, {percent(share)} of its episodes began in recorded states, as only a simulator can."
+    reverse = settings.get("demonstration_starts_from") == "end_first"
+    order = " near the end of each demonstration first," if reverse else ""
+    reset = f"At first, {percent(share)} of its episodes began in recorded states,{order} as only a simulator can."
     return [said, *([reset] if share else [])]
 
 
