@@ -12,10 +12,13 @@ from regrasp.demonstrations.formats.detection import detect_format
 from regrasp.demonstrations.formats.gathering import gather
 from regrasp.demonstrations.formats.maniskill import open_maniskill
 from regrasp.demonstrations.formats.minari import open_minari
-from regrasp.demonstrations.formats.recording import Opener, Source
+from regrasp.demonstrations.formats.recording import Opener, Source, Writer
 from regrasp.demonstrations.formats.robomimic import read_robomimic
 from regrasp.demonstrations.formats.robomimic_records import is_plain, open_robomimic
 from regrasp.demonstrations.formats.robomimic_writer import Storage, write_robomimic
+from regrasp.demonstrations.formats.to_maniskill import write_maniskill
+from regrasp.demonstrations.formats.to_minari import write_minari
+from regrasp.demonstrations.formats.to_robomimic import write_recordings
 
 __all__ = [
     "OPENERS",
@@ -35,6 +38,7 @@ OPENERS: dict[str, Opener] = {
     "minari": open_minari,
     "maniskill": open_maniskill,
 }
+WRITERS: dict[str, Writer] = {"robomimic": write_recordings, "minari": write_minari, "maniskill": write_maniskill}
 _WHOLE: dict[str, Callable[[Path], Contents]] = {"dapg": read_dapg, "robomimic": read_robomimic}
 """Readers of whole files, for the formats that state more than a recording holds."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 
 from regrasp.demonstrations.formats.hdf5 import child, facts, opened, tree, whole
-from regrasp.demonstrations.formats.json_text import read_object
+from regrasp.demonstrations.formats.json_text import own_facts, read_object
 from regrasp.demonstrations.formats.recording import Fact, Recording, Source, check_recording
 from regrasp.demonstrations.formats.rows import Rows
 from regrasp.errors import InputError
@@ -75,8 +75,7 @@ def described(metadata: Mapping[str, Any]) -> tuple[dict[str, Fact], tuple[str, 
             found[name] = space
         elif space is not None:
             losses.append(f"{name}: a description of {len(str(space))} characters, bounds included")
-    own = metadata.get("regrasp", {})
-    found |= {k: v for k, v in own.items() if isinstance(v, bool | int | float | str)} if isinstance(own, dict) else {}
+    found |= own_facts(metadata)
     kept = {name: value for name, value in metadata.items() if name not in (*COUNTED, "regrasp")}
     if kept:
         found["minari"] = json.dumps(kept, sort_keys=True)

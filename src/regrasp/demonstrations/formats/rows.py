@@ -13,6 +13,10 @@ BLOCK = 1 << 24
 """Bytes that are read at once, at least one row."""
 
 
+class Unreadable(Exception):
+    """A file that turned out to be damaged while its rows were read."""
+
+
 class Stored(Protocol):
     """What rows come from: an array, an HDF5 dataset, or anything else that is sliced like them."""
 
@@ -81,7 +85,11 @@ class Rows:
         step = max(1, BLOCK // max(1, prod(self.row) * self.dtype.itemsize))
         for stored, first, last in self.parts:
             for low, high in pairwise([*range(first, last, step), last]):
-                yield np.asarray(stored[low:high]).reshape(high - low, *self.row).astype(self.dtype, copy=False)
+                try:
+                    block = np.asarray(stored[low:high]).reshape(high - low, *self.row)
+                except (OSError, RuntimeError, ValueError, TypeError) as error:
+                    raise Unreadable(str(error)) from error
+                yield block.astype(self.dtype, copy=False)
 
     def read(self) -> NDArray[Any]:
         """Everything in memory."""
