@@ -11,10 +11,12 @@ from foreign_files import FILES, STEPS, d4rl, isaac, maniskill, minari
 from regrasp.cli import main
 from regrasp.demonstrations.converting import convert, merge, split
 from regrasp.demonstrations.dataset import digest_episodes
-from regrasp.demonstrations.formats import WRITERS, open_source, read_contents
+from regrasp.demonstrations.formats import open_source, read_contents
 from regrasp.errors import InputError
 from robomimic_files import foreign, make_episode, write
 
+WRITERS = ("robomimic", "minari", "maniskill")
+"""Those that keep every row; LeRobot's has tests of its own."""
 NAMES = {"robomimic": "out.hdf5", "minari": "out-v0", "maniskill": "out.h5"}
 SOURCES = FILES | {
     "nested minari": lambda folder: minari(folder / "nested", nested=True),

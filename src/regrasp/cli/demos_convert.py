@@ -13,7 +13,7 @@ from regrasp.errors import InputError
 if TYPE_CHECKING:
     from regrasp.demonstrations.converting import Converted, Watch
 
-Format = Literal["robomimic", "minari", "maniskill"]
+Format = Literal["robomimic", "minari", "maniskill", "lerobot"]
 
 
 def convert(
@@ -27,7 +27,8 @@ def convert(
 
     The format of FILE is recognised by its content; `regrasp demos info` shows its arrays. One episode is read at a
     time, so files may be larger than memory. OUT must be a new name: a file for robomimic, a file ending in .h5 for
-    ManiSkill (a .json comes beside it), a folder whose name ends in a version (door-human-v0) for Minari.
+    ManiSkill (a .json comes beside it), a folder whose name ends in a version (door-human-v0) for Minari, a folder for
+    LeRobot.
 
     Args:
         file: the demonstration file, or the folder of a dataset.
@@ -35,7 +36,7 @@ def convert(
         to: the format to write.
         keys: a TOML file that names arrays: `[observations]` with lines like `policy = ["agent/qpos", "agent/qvel"]`
             joins arrays to one observation, `actions = [...]` does so for actions, `quaternions = "xyzw"` tells the
-            order in Isaac Lab's poses, which are then turned to wxyz.
+            order in Isaac Lab's poses, which are then turned to wxyz, `rate = 20` is the control rate in Hz.
         json: print one JSON object instead of tables.
     """
     from regrasp.demonstrations.converting import convert as write

@@ -78,8 +78,9 @@ def _observed(rows: Rows, steps: int) -> NDArray[np.float32]:
 def _states(source: Source, recording: Recording) -> dict[str, Any]:
     """States are read only where their layout is known: regrasp's own, and the door's as D4RL records it."""
     arrays = recording.arrays
-    if "states_layout" in source.facts and "states" in arrays and len(arrays["states"]) == recording.steps + 1:
-        return {"states": arrays["states"].read().astype(np.float64)}
+    if "states_layout" in source.facts and "states" in arrays:
+        states = arrays["states"].read().astype(np.float64)
+        return {"states": states} if len(states) == recording.steps + 1 else {"start": states[0]}
     if "extra/start" in arrays:
         return {"start": arrays["extra/start"].read().astype(np.float64)}
     parts = [arrays[f"extra/{key}"] for key in START if f"extra/{key}" in arrays]
@@ -101,7 +102,7 @@ def _ends(recording: Recording) -> dict[str, Any]:
 def _own(path: Path, recording: Recording) -> dict[str, Any]:
     """What regrasp says about its own episodes."""
     found: dict[str, Any] = {}
-    if "extra/contact_modes" in recording.arrays:
+    if "extra/contact_modes" in recording.arrays and len(recording.arrays["extra/contact_modes"]) > recording.steps:
         found["contact_modes"] = recording.arrays["extra/contact_modes"].read().astype(np.uint8)
     if isinstance(recording.facts.get("object"), str):
         found["object"] = recording.facts["object"]

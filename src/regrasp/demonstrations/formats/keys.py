@@ -1,5 +1,6 @@
 """The small file that names a foreign file's arrays: which become which observations, actions, and how poses turn.
 
+rate = 20                                       # control rate in Hz, which LeRobot's datasets must state
 quaternions = "xyzw"                            # of `root_pose` in Isaac Lab's states, which does not say
 actions = ["actions/arm", "actions/hand"]       # joined in this order
 
@@ -20,7 +21,7 @@ from regrasp.demonstrations.formats.recording import Recording, Source
 from regrasp.demonstrations.formats.rows import Computed, Rows, side_by_side
 from regrasp.errors import InputError
 
-KNOWN = ("observations", "actions", "quaternions")
+KNOWN = ("observations", "actions", "quaternions", "rate")
 ORDERS = ("wxyz", "xyzw")
 NATIVE = ("regrasp_format", "observation_fields")
 """Facts of regrasp's own files that no longer hold when arrays get other names."""
@@ -35,16 +36,20 @@ class Keys:
         observations: new name → names of the arrays it is made of, without `observations/`; empty: all as they are.
         actions: names of the arrays that the action is made of; empty: as it is.
         quaternions: order of the quaternions in `states/…/root_pose`, or empty if not told.
+        rate: control rate [Hz], or 0 if not told.
     """
 
     source: Path
     observations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     actions: tuple[str, ...] = ()
     quaternions: str = ""
+    rate: float = 0.0
 
     def applied(self, source: Source) -> Source:
         """The same file under these names; arrays of observations that are not named are left out."""
-        facts = {name: fact for name, fact in source.facts.items() if name not in NATIVE}
+        renames = self.observations or self.actions or self.quaternions
+        facts = {name: fact for name, fact in source.facts.items() if not renames or name not in NATIVE}
+        facts |= {"fps": self.rate} if self.rate else {}
         return replace(source, facts=facts, recording=lambda index: self._renamed(source.recording(index)))
 
     def _renamed(self, recording: Recording) -> Recording:
@@ -106,11 +111,15 @@ def read_keys(path: Path) -> Keys:
     order = told.get("quaternions", "")
     if order not in ("", *ORDERS):
         raise InputError(path, "quaternions", f"{order!r}"[:60], "an order", ORDERS)
+    rate = told.get("rate", 0)
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1e6:
+        raise InputError(path, "rate", f"{rate!r}"[:60], "a number of control steps per second")
     observations = told.get("observations", {})
     if not isinstance(observations, dict):
         raise InputError(path, "observations", f"{observations!r}"[:60], "a table of lists of names")
     named = {name: _names(path, f"observations.{name}", parts) for name, parts in observations.items()}
-    return Keys(path, named, _names(path, "actions", told["actions"]) if "actions" in told else (), order)
+    actions = _names(path, "actions", told["actions"]) if "actions" in told else ()
+    return Keys(path, named, actions, order, rate)
 
 
 def _names(path: Path, place: str, value: Any) -> tuple[str, ...]:
