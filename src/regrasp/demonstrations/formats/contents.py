@@ -47,6 +47,13 @@ def to_float32(array: NDArray[Any]) -> NDArray[np.float32]:
         return np.array(array, dtype=np.float32, order="C")
 
 
+def to_modes(source: Path, place: str, array: NDArray[Any]) -> NDArray[np.uint8]:
+    """Contact modes as bit sets; refuses numbers that are not whole."""
+    if array.dtype.kind not in "iub":
+        raise InputError(source, place, f"type {array.dtype}", "whole numbers")
+    return array.astype(np.uint8)
+
+
 def check_episode(source: Path, place: str, episode: Episode) -> None:
     """Refuses an episode with no steps, rows that do not agree, a mark outside, or a value that is not finite."""
     check_actions(source, place, episode.actions)

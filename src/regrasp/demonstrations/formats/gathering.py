@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.demonstrations.formats.contents import Contents, Unfit, check_actions, check_episode, to_float32
+from regrasp.demonstrations.formats.contents import Contents, Unfit, check_actions, check_episode, to_float32, to_modes
 from regrasp.demonstrations.formats.json_text import parse_object
 from regrasp.demonstrations.formats.recording import Fact, Recording, Source
 from regrasp.demonstrations.formats.rows import Rows
@@ -103,7 +103,8 @@ def _own(path: Path, recording: Recording) -> dict[str, Any]:
     """What regrasp says about its own episodes."""
     found: dict[str, Any] = {}
     if "extra/contact_modes" in recording.arrays and len(recording.arrays["extra/contact_modes"]) > recording.steps:
-        found["contact_modes"] = recording.arrays["extra/contact_modes"].read().astype(np.uint8)
+        modes = recording.arrays["extra/contact_modes"].read()
+        found["contact_modes"] = to_modes(path, f"{recording.place}, contact modes", modes)
     if isinstance(recording.facts.get("object"), str):
         found["object"] = recording.facts["object"]
     if "marks" in recording.facts:
