@@ -2,9 +2,9 @@
 
     python benchmarks/fuzz_formats.py --count 10000              # every format; `--formats d4rl lerobot` for some
 
-Prints per format: read, refused, and what must be 0: other exceptions, hangs (over 5 s), crashes, files left behind; and
-the largest memory of the process. Ends with 1 if any of these is not 0, or the memory is over 1 GB. Seeds that fail are
-printed.
+Prints per format: read, refused, and what must be 0: other exceptions, hangs (over 5 s), crashes, files left behind;
+and the largest memory of the process. Ends with 1 if any of these is not 0, or the memory is over 1 GB. Seeds that fail
+are printed.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from foreign_files import FILES
+from foreign_files import FILES, minari_arrow
 from regrasp.demonstrations.converting import convert
 from regrasp.demonstrations.formats import read_contents
 from regrasp.demonstrations.formats.keys import Keys
@@ -49,6 +49,8 @@ BASES: dict[str, Callable[[Path], Path]] = {
     "robomimic": lambda folder: foreign(folder / "theirs"),
     "native": lambda folder: write(folder / "ours", [make_episode(4, seed) for seed in range(2)]),
     "lerobot": lerobot,
+    "minari arrow": lambda folder: minari_arrow(folder / "toy"),
+    "minari parquet": lambda folder: minari_arrow(folder / "toy", "parquet"),
 }
 
 

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from foreign_files import FILES, STEPS, d4rl, isaac, maniskill, minari
+from foreign_files import FILES, STEPS, d4rl, isaac, maniskill, minari, minari_arrow
 from regrasp.cli import main
 from regrasp.demonstrations.converting import convert, merge, split
 from regrasp.demonstrations.dataset import digest_episodes
@@ -89,12 +89,13 @@ def test_minari_itself_reads_what_we_write(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_what_minari_itself_writes_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("form", ["hdf5", "arrow", "parquet"])
+def test_what_minari_itself_writes_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     judge = pytest.importorskip("minari")
     gymnasium = pytest.importorskip("gymnasium")
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     draw = np.random.default_rng(0)
-    parts = {"hand": (4,), "tilt": ()}
+    parts = {"hand": (4,), "touch": (2, 3)}
     spaces = {name: gymnasium.spaces.Box(-np.inf, np.inf, shape) for name, shape in parts.items()}
     buffers = [
         judge.data_collector.EpisodeBuffer(
@@ -104,6 +105,8 @@ def test_what_minari_itself_writes_is_read(tmp_path: Path, monkeypatch: pytest.M
             rewards=list(draw.normal(size=steps)),
             terminations=[False] * steps,
             truncations=[False] * (steps - 1) + [True],
+            infos={"force": draw.normal(size=(steps + 1, 2, 2))},
+            seed=steps,
         )
         for steps in STEPS
     ]
@@ -113,6 +116,7 @@ def test_what_minari_itself_writes_is_read(tmp_path: Path, monkeypatch: pytest.M
         observation_space=gymnasium.spaces.Dict(spaces),
         action_space=gymnasium.spaces.Box(-1, 1, (2,)),
         algorithm_name="draws",
+        data_format=form,
     )
     found = arrays_of(tmp_path / "toy" / "real-v1")
     for arrays, episode in zip(found, dataset, strict=True):
@@ -120,6 +124,18 @@ def test_what_minari_itself_writes_is_read(tmp_path: Path, monkeypatch: pytest.M
             np.testing.assert_array_equal(arrays[f"observations/{name}"], episode.observations[name], strict=True)
         np.testing.assert_array_equal(arrays["actions"], episode.actions, strict=True)
         np.testing.assert_array_equal(arrays["truncated"], episode.truncations, strict=True)
+        np.testing.assert_array_equal(arrays["extra/force"], episode.infos["force"], strict=True)
+
+
+@pytest.mark.parametrize("form", ["arrow", "parquet"])
+def test_minari_in_arrow_is_what_it_is_in_hdf5(tmp_path: Path, form: str) -> None:
+    pytest.importorskip("pyarrow")
+    for one, other in zip(
+        arrays_of(minari(tmp_path / "a")), arrays_of(minari_arrow(tmp_path / "b", form)), strict=True
+    ):
+        assert one.keys() == other.keys()
+        for name, array in one.items():
+            np.testing.assert_array_equal(other[name], array, strict=True)
 
 
 def test_keys_join_and_turn(tmp_path: Path) -> None:

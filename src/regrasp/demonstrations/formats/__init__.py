@@ -12,7 +12,7 @@ from regrasp.demonstrations.formats.detection import detect_format
 from regrasp.demonstrations.formats.gathering import gather
 from regrasp.demonstrations.formats.lerobot import open_lerobot
 from regrasp.demonstrations.formats.maniskill import open_maniskill
-from regrasp.demonstrations.formats.minari import open_minari
+from regrasp.demonstrations.formats.minari_arrow import open_any_minari
 from regrasp.demonstrations.formats.recording import Opener, Source, Writer
 from regrasp.demonstrations.formats.robomimic import read_robomimic
 from regrasp.demonstrations.formats.robomimic_records import is_plain, open_robomimic
@@ -37,7 +37,7 @@ OPENERS: dict[str, Opener] = {
     "dapg": open_dapg,
     "robomimic": open_robomimic,
     "d4rl": open_d4rl,
-    "minari": open_minari,
+    "minari": open_any_minari,
     "maniskill": open_maniskill,
     "lerobot": open_lerobot,
 }

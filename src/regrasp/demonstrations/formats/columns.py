@@ -44,8 +44,8 @@ def read_group(path: Path, file: Any, group: int) -> "pa.Table":
     return file.read_row_group(group, use_threads=False)
 
 
-def array_of(path: Path, name: str, column: Any, row: tuple[int, ...], dtype: str) -> NDArray[Any]:
-    """A column of numbers, or of lists of numbers as long as `row` says, as an array (rows, *row).
+def array_of(path: Path, name: str, column: Any, row: tuple[int, ...], dtype: str | None = None) -> NDArray[Any]:
+    """A column of numbers, or of lists of numbers as long as `row` says, as an array (rows, *row), of `dtype` if told.
 
     Raises:
         InputError: something is missing in it, or it holds another type or another number of values.
@@ -62,7 +62,7 @@ def array_of(path: Path, name: str, column: Any, row: tuple[int, ...], dtype: st
         found = f"{len(flat)} values, {flat.null_count} of them missing"
         raise InputError(path, name, found, f"{count} rows of shape {row}")
     array = flat.to_numpy(zero_copy_only=False)
-    if array.dtype != np.dtype(dtype):
+    if dtype is not None and array.dtype != np.dtype(dtype):
         raise InputError(path, name, f"type {array.dtype}", f"{dtype}, as its feature says")
     return np.ascontiguousarray(array).reshape(count, *row)
 

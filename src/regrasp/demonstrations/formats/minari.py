@@ -22,6 +22,8 @@ from regrasp.errors import InputError
 
 METADATA, MAIN = "metadata.json", "main_data.hdf5"
 SPACES = {"observations": "observation_space", "actions": "action_space"}
+ARROW = ("arrow", "parquet")
+"""Forms of a dataset that `minari_arrow` reads."""
 COUNTED = ("total_episodes", "total_steps", "dataset_size", "data_format", "minari_version", *SPACES.values())
 """Keys of the metadata that a writer sets anew."""
 _EPISODE = re.compile(r"episode_([0-9]{1,18})")
@@ -51,6 +53,8 @@ def open_minari(path: Path) -> Iterator[Source]:
     """A dataset: its folder, the folder `data` in it, or the main file beside its metadata."""
     folder = data_folder(path)
     metadata = read_object(folder / METADATA) if folder else {}
+    if metadata.get("data_format", "hdf5") != "hdf5":
+        raise InputError(path, "data_format", f"{metadata['data_format']!r}"[:40], "a known one", ("hdf5", *ARROW))
     file_path = folder / MAIN if folder else path
     if not file_path.is_file() or file_path.is_symlink():
         raise InputError(path, MAIN, "no such file", "Minari's main file beside its metadata")

@@ -43,3 +43,19 @@ def _box(rows: Rows) -> dict[str, Any]:
         low, high = int(np.iinfo(rows.dtype).min), int(np.iinfo(rows.dtype).max)
     bounds = {"low": np.full(rows.row, low).tolist(), "high": np.full(rows.row, high).tolist()}
     return {"type": "Box", "dtype": rows.dtype.name, "shape": list(rows.row), **bounds}
+
+
+def boxes(space: Any, name: str = "") -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays that a space describes, by their path, as far as it says them."""
+    if not isinstance(space, dict):
+        return {}
+    parts = space.get("subspaces")
+    if isinstance(parts, list):
+        parts = {f"{PART}{index}": part for index, part in enumerate(parts)}
+    if isinstance(parts, dict):
+        return {
+            leaf: row for key, part in parts.items() for leaf, row in boxes(part, f"{name}/{key}".lstrip("/")).items()
+        }
+    shape = space.get("shape")
+    known = isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)
+    return {name: tuple(shape)} if known and shape is not None else {}
