@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrasp.demonstrations.formats.recording import Recording, Source
+from regrasp.demonstrations.formats.robomimic_records import TURNS
 from regrasp.demonstrations.formats.rows import Computed, Rows, side_by_side
 from regrasp.errors import InputError
 
@@ -68,6 +69,7 @@ class Keys:
             arrays = {name: rows for name, rows in arrays.items() if not name.startswith("actions/")}
         if self.quaternions:
             arrays = {name: self._turned(name, rows) for name, rows in arrays.items()}
+            losses = [loss for loss in losses if loss != TURNS]
         return replace(recording, arrays=arrays, losses=tuple(losses))
 
     def _joined(self, recording: Recording, parts: tuple[str, ...], prefix: str) -> Rows:

@@ -131,7 +131,7 @@ def root(name: str) -> str:
 
 def count_losses(losses: Losses, found: Iterable[str]) -> None:
     """Adds one episode to each of the losses found in it."""
-    for loss in set(found):
+    for loss in dict.fromkeys(found):
         losses[loss] = losses.get(loss, 0) + 1
 
 

@@ -21,6 +21,8 @@ from regrasp.errors import InputError
 
 _OBSERVED = frozenset({"obs", "next_obs", "final"})
 _NAMED = ("actions", "rewards", "dones", "states", "terminated", "truncated", "success", "fail")
+TURNS = "states/…/root_pose: the file does not say whether quaternions are wxyz or xyzw"
+"""Isaac Lab changed their order with version 3.0."""
 CONVERTED = "regrasp_recordings"
 """Attribute of `data` in a file that was converted from another format."""
 _REWRITTEN = ("total", "done_mode", "env_args", CONVERTED)
@@ -75,6 +77,8 @@ def _recording(path: Path, demo: h5py.Group, derived: bool) -> Recording:
     arrays = {_named(name): rows for name, rows in tree(path, demo, losses, skipped).items()}
     steps = len(arrays["actions"]) if "actions" in arrays else 0
     arrays |= _observations(path, demo, losses)
+    if any(root(name) == "states" and name.endswith("/root_pose") for name in arrays):
+        losses.append(TURNS)
     known = facts(demo, losses)
     known.pop("done_mode", None)
     if known.pop("num_samples", steps) != steps:
