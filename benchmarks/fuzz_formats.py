@@ -10,6 +10,7 @@ are printed.
 import argparse
 import json
 import multiprocessing
+import pickle
 import resource
 import shutil
 import sys
@@ -44,7 +45,19 @@ def lerobot(folder: Path) -> Path:
     return folder / "lerobot"
 
 
+def dapg(folder: Path) -> Path:
+    """Two episodes of the door."""
+    draw, start = np.random.default_rng(0), {"qpos": np.zeros(30), "qvel": np.zeros(30), "door_body_pos": np.zeros(3)}
+    sizes = {"observations": (4, 39), "actions": (4, 28), "rewards": (4,)}
+    records = [
+        {name: draw.normal(size=size) for name, size in sizes.items()} | {"init_state_dict": start} for _ in "ab"
+    ]
+    (folder / "door").write_bytes(pickle.dumps(records, protocol=2))
+    return folder / "door"
+
+
 BASES: dict[str, Callable[[Path], Path]] = {
+    "dapg": dapg,
     **FILES,
     "robomimic": lambda folder: foreign(folder / "theirs"),
     "native": lambda folder: write(folder / "ours", [make_episode(4, seed) for seed in range(2)]),

@@ -43,7 +43,7 @@ class Unfit(InputError):
 
 def to_float32(array: NDArray[Any]) -> NDArray[np.float32]:
     """A copy in float32; what does not fit becomes infinite, which `check_episode` refuses."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.array(array, dtype=np.float32, order="C")
 
 

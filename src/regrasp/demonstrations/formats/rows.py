@@ -122,7 +122,7 @@ def side_by_side(sources: Sequence[Rows]) -> Rows:
     """The columns of several arrays (rows, …) of equal length as one (rows, columns) of float32."""
 
     def join(*arrays: NDArray[Any]) -> NDArray[Any]:
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return np.concatenate([a.reshape(len(a), -1).astype(np.float32) for a in arrays], axis=1)
 
     width = sum(prod(source.row) for source in sources)
