@@ -6,12 +6,13 @@
 
 The clock starts before the demonstrations are read and stops when the fine-tuned policy is there: cloning, the gate and
 the check at the end count. Then the policy is judged on the undisturbed cases of the task's frozen panel. Physics alone
-is what the bare engine takes for as many control steps, measured right after the seeds of a task. What was measured
-lies in `<out>/<bar>/seed-<n>.json`, and is not measured again.
+is what the bare engine takes for as many control steps, measured right after each seed. What was measured
+lies in `<out>/<bar>/seed-<n>.json`, and is not measured again; with other settings it is refused.
 """
 
 import argparse
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from rich.table import Table
 from regrasp.curriculum.phases import Candidate, GateDecided, Ingredients, Spent, execute
 from regrasp.curriculum.schema import Curriculum, locate, read_curriculum
 from regrasp.demonstrations import read_demonstrations
+from regrasp.errors import InputError
 from regrasp.panel.cases import read_panel
 from regrasp.panel.evaluation import evaluate
 from regrasp.panel.statistics import rate_from_counts
@@ -69,35 +71,46 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="PHASE.KEY=VALUE")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    for name in options.bars:
-        rows = list(measured(name, options))
-        show(name, rows)
+    try:
+        for name in options.bars:
+            show(name, list(measured(name, options)))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 def measured(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """A row per seed, from where it was kept or anew."""
-    settings = (*UNWATCHED, *BARS[name].settings, *options.set)
+    """A row per seed, from where it was kept or anew.
+
+    Raises:
+        InputError: what was kept was measured with other settings or threads, or on other demonstrations.
+    """
     file = CURRICULA / BARS[name].curriculum
-    curriculum = read_curriculum(file, settings)
+    curriculum = read_curriculum(file, (*UNWATCHED, *BARS[name].settings, *options.set))
+    demos = options.demos or locate(file, curriculum.demonstrations or "")
+    taught = read_demonstrations(demos, find_task(curriculum.task)).digest
     for seed in options.seeds:
-        kept = options.out / name / f"seed-{seed}.json"
+        kept, own = options.out / name / f"seed-{seed}.json", replace(curriculum, seed=seed)
+        asked = {"curriculum": own.digest, "demonstrations": taught, "threads": options.threads}
         if not kept.exists():
-            row = run(file, replace(curriculum, seed=seed), options.demos, options.threads)
+            row = asked | run(file, own, demos, options.threads)
             kept.parent.mkdir(parents=True, exist_ok=True)
             with replacing(kept) as stream:
                 stream.write(json.dumps(row, indent=1).encode() + b"\n")
-        yield json.loads(kept.read_text(encoding="utf-8"))
+        row = json.loads(kept.read_text(encoding="utf-8"))
+        for key, value in asked.items():
+            if row.get(key) != value:
+                raise InputError(kept, key, repr(row.get(key)), f"{value!r} as asked for now; name another --out")
+        yield row
 
 
-def run(file: Path, curriculum: Curriculum, demos: Path | None, threads: int) -> dict[str, Any]:
-    """Demonstrations → fine-tuned policy, then both policies on the panel's undisturbed cases."""
+def run(file: Path, curriculum: Curriculum, demos: Path, threads: int) -> dict[str, Any]:
+    """Demonstrations → fine-tuned policy, then that policy on the panel's undisturbed cases."""
     task = find_task(curriculum.task)
     panel = read_panel(locate(file, curriculum.panel))
     begun = time.perf_counter()
-    given = Ingredients(
-        task, read_demonstrations(demos or locate(file, curriculum.demonstrations or ""), task), threads
-    )
-    found, spent = {"seed": curriculum.seed, "threads": threads}, Counter[str]()
+    given = Ingredients(task, read_demonstrations(demos, task), threads)
+    found, spent = {"seed": curriculum.seed}, Counter[str]()
     for event in execute(curriculum, given):
         if isinstance(event, Spent):
             spent[event.part] += event.seconds
@@ -113,6 +126,7 @@ def run(file: Path, curriculum: Curriculum, demos: Path | None, threads: int) ->
                      "--threads", str(threads), "--gymnasium-worlds", "0", "--seconds", "6")  # fmt: skip
     return found | {
         "spent_s": dict(spent),
+        "engine_steps_per_s": engine["engine_steps_per_s"],
         "physics_s": found["control_steps"] / engine["engine_steps_per_s"],
         "n": len(trials),
         "entered": sum(trial.entered for trial in trials),

@@ -24,6 +24,7 @@ from typing import Any
 from peers.given import Given
 from peers.measuring import Budget, Point, measured
 from peers.methods import METHODS, missing
+from peers.showing import draw, rows, show
 
 from regrasp.curriculum.schema import locate, read_curriculum
 from regrasp.demonstrations import read_demonstrations
@@ -40,8 +41,6 @@ def main() -> None:
         runs = _measure(options)
     except InputError as error:
         sys.exit(_refused(str(error)))
-    from peers.showing import draw, rows, show  # noqa: PLC0415 (Matplotlib is slow to import)
-
     found, title = rows(runs), read_curriculum(options.curriculum, options.changes).task
     (options.out / "table.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     show(title, found)

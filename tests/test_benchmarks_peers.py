@@ -241,9 +241,7 @@ def test_a_missing_package_is_named_with_its_extra(
 
 
 def test_stable_baselines_sees_time_outs_and_last_observations(given: Given) -> None:
-    pytest.importorskip("stable_baselines3")
-    from peers import sb3  # noqa: PLC0415
-
+    sb3 = pytest.importorskip("peers.sb3")
     worlds = ResettingWorlds(given, 2)
     environment = sb3.BatchedVecEnv(worlds)
     environment.reset()
@@ -257,9 +255,7 @@ def test_stable_baselines_sees_time_outs_and_last_observations(given: Given) -> 
 
 
 def test_rsl_rl_learns_an_iteration(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("rsl_rl")
-    from peers import rsl  # noqa: PLC0415
-
+    rsl = pytest.importorskip("peers.rsl")
     monkeypatch.setattr(rsl, "WORLDS", 4)
     learning = rsl.ppo(given)
     seen = transitions(given.demonstrations)[0][:10]

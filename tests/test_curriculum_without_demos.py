@@ -13,10 +13,10 @@ from regrasp.cli import main
 from regrasp.curriculum.phases import Candidate, Event, Ingredients, Snapshot, execute
 from regrasp.panel.cases import draw_cases, make_panel, write_panel
 from regrasp.policies.policy import Policy, PolicySpec
-from regrasp.reinforcement.config import JUDGED
 from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.reinforcement.on_policy import begin_at_rest
-from regrasp.reinforcement.rollout import Rollout, reward_of
+from regrasp.reinforcement.pay import JUDGED, Pay
+from regrasp.reinforcement.rollout import Rollout
 from regrasp.reinforcement.starts import Starts
 from regrasp.seeding import numpy_stream, torch_stream
 from regrasp.tasks import TASKS
@@ -68,7 +68,7 @@ def _segment(
 ) -> tuple[Rollout, torch.Tensor, torch.Tensor]:
     policy = make_policy(SHORT)
     starts = Starts(SHORT, None, Magnitudes(()), 0.0, numpy_stream(1))
-    rollout = Rollout(Environment(SHORT, 4, 1), starts, torch_stream(1), terms, correlation)
+    rollout = Rollout(Environment(SHORT, 4, 1), starts, torch_stream(1), Pay(terms), correlation)
     rollout.begin(0.0)
     segment, _ = rollout.collect(policy, steps, 0.0)
     mean = torch.stack([policy.fixed_mean(row) for row in segment.observation])
@@ -92,8 +92,8 @@ def test_the_sparse_reward_is_the_judges_success_and_counts_only_where_it_is_nam
     environment.reset(np.arange(2), opened, [task.draw_disturbance("none", np.random.default_rng(0))] * 2, [0, 1])
     environment.judgement.touched[:] = True  # a door that stands open by itself is no success
     step = environment.step(torch.zeros(2, task.interface.fields.size))
-    assert reward_of(environment, step, (JUDGED,)).tolist() == [0.0, 1.0]
-    torch.testing.assert_close(reward_of(environment, step, tuple(task.rewards)), step.reward)
+    assert Pay((JUDGED,)).reward(environment, step).tolist() == [0.0, 1.0]
+    torch.testing.assert_close(Pay().reward(environment, step), step.reward)
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.8])

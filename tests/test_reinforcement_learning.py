@@ -16,7 +16,8 @@ from regrasp.reinforcement.demonstration_term import demonstration_loss, demonst
 from regrasp.reinforcement.diverged import Diverged
 from regrasp.reinforcement.magnitudes import Magnitudes
 from regrasp.reinforcement.on_policy import FineTuning, fine_tune
-from regrasp.reinforcement.rollout import SETTLED_MARGIN, Rollout, critic_input
+from regrasp.reinforcement.pay import SETTLED_MARGIN, Pay
+from regrasp.reinforcement.rollout import Rollout, critic_input
 from regrasp.reinforcement.starts import Starts
 from regrasp.reinforcement.update import Batch, Rewards, make_batch, surrogate
 from regrasp.seeding import numpy_stream, torch_stream
@@ -214,6 +215,24 @@ def test_held_success_ends_an_episode_and_is_worth_what_it_pays_for_ever() -> No
     scaled = Rewards(20.0, 0.99, 0.95).scaled(segment.reward[0, 1]).item()
     assert scaled != 0.0
     assert batch.target[1].item() == pytest.approx(scaled * (1.0 + 0.99 + 0.99**2 / (1.0 - 0.99)), rel=1e-4)
+
+
+def test_what_the_judge_refuses_ends_and_pays_nothing_for_how_far_it_got() -> None:
+    rollout = make_rollout(3)
+    rollout.begin(0.0)
+    environment = rollout.environment
+    environment.judgement.broken["penetration"][1] = True
+    step = environment.step(torch.zeros(3, environment.task.interface.fields.size))
+    paid = replace(step, terms={name: term + 1.0 for name, term in step.terms.items()})
+    sums = torch.stack(list(paid.terms.values())).sum(0).float()
+    assert bool((sums > 0).all())
+    assert Pay().reward(environment, paid).tolist() == sums.tolist()
+    assert not Pay().settled(environment).any()
+    strict = Pay(refusal=0.0)
+    assert strict.reward(environment, paid).tolist() == [sums[0].item(), 0.0, sums[2].item()]
+    assert strict.reward(environment, step)[1] == step.reward[1], "what costs, still costs"
+    assert strict.settled(environment).tolist() == [False, True, False]
+    assert Pay(refusal=3.0).reward(environment, paid).tolist() == [sums[0].item(), -3.0, sums[2].item()]
 
 
 def test_the_critic_sees_the_policys_observation_first() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from regrasp.actor import Actor
 from regrasp.curriculum.schema import Curriculum
 from regrasp.demonstrations import DemonstrationSet
+from regrasp.reinforcement.pay import Pay
 from regrasp.reinforcement.update import Rewards
 from regrasp.tasks.task import Task
 
@@ -34,9 +35,9 @@ class Given:
     threads: int
 
     @property
-    def terms(self) -> tuple[str, ...]:
-        """The reward terms that count."""
-        return self.curriculum.rl.reward_terms or tuple(self.task.rewards)
+    def pay(self) -> Pay:
+        """What a control step pays; what the judge refuses is paid like all else."""
+        return Pay(self.curriculum.rl.reward_terms)
 
     def scaled(self, reward: Tensor) -> Tensor:
         """Rewards as ours learns from them, compressed by symlog, but with 1 for a control step in success."""

@@ -158,7 +158,7 @@ def _taught(given: Given, discount: float) -> Transitions:
     if not episodes:
         source = given.demonstrations.source
         raise InputError(source, "", "no start state in any episode", "at least one demonstration that can be played")
-    again = play_again(given.task, episodes, given.terms, given.threads)
+    again = play_again(given.task, episodes, given.pay, given.threads)
     columns = given.task.observations["policy"].fields.size
     seen, following = again.critic_input[..., :columns], again.next_critic_input[..., :columns]
     reward = given.scaled(again.reward)

@@ -27,10 +27,10 @@ class BatchedVecEnv(VecEnv):
     """B worlds as the package sees them."""
 
     device = "cpu"
-    cfg: dict[str, Any] = {}  # noqa: RUF012 (the package's own declaration)
 
     def __init__(self, worlds: ResettingWorlds) -> None:
         self.worlds = worlds
+        self.cfg: dict[str, Any] = {}
         self.num_envs, self.num_actions = worlds.count, worlds.given.task.interface.fields.size
         self.max_episode_length = worlds.given.task.horizon
 

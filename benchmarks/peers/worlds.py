@@ -67,7 +67,7 @@ class ResettingWorlds:
         """Advance all worlds with actions (B, A); values outside [-1, 1] are clipped."""
         step = self.environment.step(action, self.groups)
         self.age += 1
-        reward = torch.stack([step.terms[name] for name in self.given.terms]).sum(0).to(torch.float32)
+        reward = self.given.pay.reward(self.environment, step)
         terminated = step.terminated.clone()
         truncated = (self.age >= self.given.task.horizon) & ~terminated
         stepped = Stepped(step.observations, self.given.scaled(reward), terminated, truncated)

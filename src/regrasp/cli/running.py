@@ -25,7 +25,7 @@ from regrasp.panel.cases import Panel, read_panel, write_panel
 from regrasp.panel.repertoire import item_name
 from regrasp.policies.checkpoint import save_checkpoint
 from regrasp.policies.progress import Progress
-from regrasp.reinforcement.config import JUDGED
+from regrasp.reinforcement.pay import JUDGED
 from regrasp.store.curves import Curves
 from regrasp.store.database import Database
 from regrasp.store.rows import CheckpointRow, DatasetRow

@@ -53,9 +53,9 @@ def begin_off_policy(
     return OffPolicyTuning(
         policy=policy,
         critics=Critics(seen, actions, config.critic_hidden, config.critics, torch_stream(seed, "critics")),
-        rollout=ProposingRollout(environment, starts, torch_stream(seed, "rl"), under.reward_terms, base=policy.base),
+        rollout=ProposingRollout(environment, starts, torch_stream(seed, "rl"), under.pay(), base=policy.base),
         demonstrations=compared,
-        demonstrated=play_again(task, episodes, under.reward_terms, threads, policy.base),
+        demonstrated=play_again(task, episodes, under.pay(), threads, policy.base),
         config=config,
         under=under,
         seed=seed,

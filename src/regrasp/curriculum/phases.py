@@ -246,7 +246,7 @@ def _begin(curriculum: Curriculum, given: Ingredients, policy: Policy) -> FineTu
     return FineTuning(
         policy=policy,
         critic=Critic(inputs, config.critic_hidden, torch_stream(seed, "critic")),
-        rollout=Rollout(environment, starts, noise, config.reward_terms, config.noise_correlation, policy.base),
+        rollout=Rollout(environment, starts, noise, config.pay(), config.noise_correlation, policy.base),
         demonstrations=taught,
         config=config,
         seed=seed,

@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from regrasp.reinforcement.magnitudes import Magnitudes
+from regrasp.reinforcement.pay import Pay
 
-JUDGED = "judged"
-"""A reward term that every task has and none counts unless it is named: 1 wherever the judge sees success, else 0."""
 FIRST_BOUND = 0.1
 """Of corrections at first, in whole bounds, where the bound grows (Yuan et al. 2024: explore progressively)."""
 
@@ -40,6 +39,8 @@ class OnPolicyConfig:
         noise_correlation: of the action noise at two control steps in a row.
         reward_terms: the task's reward terms that count, all of them if empty. `judged` is 1 in every control step in
             which the judge sees success: alone, with `largest_reward` 1, it is a sparse reward.
+        refusal_cost: an episode ends where the judge refuses it for what cannot happen on a bench, and costs this much
+            there and, as if for ever, in every control step after; none: refusals are not looked at.
         largest_reward: what a control step in success pays; brings returns to the order of 1.
         demonstration_weight: λ_BC at the start.
         demonstration_decay: factor on λ_BC per iteration.
@@ -84,6 +85,7 @@ class OnPolicyConfig:
     initial_noise: float = _setting(0.2, above=0.0)
     noise_correlation: float = _setting(0.0, minimum=0.0, maximum=0.99)
     reward_terms: tuple[str, ...] = ()
+    refusal_cost: float | None = _setting(None, minimum=0.0)
     largest_reward: float = _setting(20.0, above=0.0)
     demonstration_weight: float = _setting(0.1, minimum=0.0)
     demonstration_decay: float = _setting(0.97, minimum=0.0, maximum=1.0)
@@ -122,3 +124,7 @@ class OnPolicyConfig:
     def magnitudes(self) -> Magnitudes:
         """How strong the disturbances of training are, at the beginning."""
         return Magnitudes(self.disturbances, self.first_magnitude, self.grow_above, self.shrink_below)
+
+    def pay(self) -> Pay:
+        """What a control step pays."""
+        return Pay(self.reward_terms, self.refusal_cost)

@@ -10,8 +10,9 @@ from torch import Tensor
 from regrasp.demonstrations.disturbed import disturbance_of
 from regrasp.episode import Episode
 from regrasp.policies.policy import Policy
+from regrasp.reinforcement.pay import Pay
 from regrasp.reinforcement.perception import Perception
-from regrasp.reinforcement.rollout import critic_input, reward_of, settled_in
+from regrasp.reinforcement.rollout import critic_input
 from regrasp.tasks.environment import Environment
 from regrasp.tasks.task import Task
 
@@ -40,7 +41,7 @@ class Demonstrated:
 
 
 def play_again(
-    task: Task, episodes: Sequence[Episode], terms: Sequence[str], threads: int = 0, base: Policy | None = None
+    task: Task, episodes: Sequence[Episode], pay: Pay, threads: int = 0, base: Policy | None = None
 ) -> Demonstrated:
     """Recorded actions from recorded starts, each episode under the disturbance it says it was recorded under.
 
@@ -49,7 +50,7 @@ def play_again(
     Args:
         task: which task.
         episodes: each with its start.
-        terms: the reward terms that count; all of the task's if empty.
+        pay: what a step pays.
         threads: of the engine.
         base: the frozen policy whose actions are corrected, if the learner does that.
 
@@ -57,7 +58,6 @@ def play_again(
         InputError: an episode says something about its disturbance that cannot be.
     """
     environment = _placed(task, episodes, threads)
-    names = tuple(terms) or tuple(task.rewards)
     lengths = torch.tensor([episode.steps for episode in episodes])
     rows: dict[str, list[Tensor]] = {name: [] for name in Demonstrated.__annotations__}
     running = torch.ones(len(episodes), dtype=torch.bool)
@@ -67,12 +67,12 @@ def play_again(
         chosen = np.stack([episode.actions[min(t, episode.steps - 1)] for episode in episodes])
         action = torch.from_numpy(chosen).clamp(-1.0, 1.0)
         step = environment.step(action)
-        settled = settled_in(environment)
+        settled = pay.settled(environment)
         found = {
             "critic_input": seen,
             "next_critic_input": critic_input(perception.after(step.observations)),
             "action": action,
-            "reward": reward_of(environment, step, names),
+            "reward": pay.reward(environment, step),
             "terminated": step.terminated.clone(),
             "settled": settled,
             "ended": step.terminated | settled | (t + 1 >= lengths),

@@ -1,7 +1,7 @@
 """Short segments of experience from worlds that never wait for each other."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,14 +12,11 @@ from torch import Tensor
 
 from regrasp.contact import modes
 from regrasp.policies.policy import Policy
-from regrasp.reinforcement.config import JUDGED
 from regrasp.reinforcement.guard import Contact
+from regrasp.reinforcement.pay import Pay
 from regrasp.reinforcement.perception import Perception
 from regrasp.reinforcement.starts import Starts
-from regrasp.tasks.environment import Environment, Step
-
-SETTLED_MARGIN = 5
-"""An episode is cut off with this many more steps in success than the judge asks for: it has no more to teach."""
+from regrasp.tasks.environment import Environment
 
 
 @dataclass(frozen=True)
@@ -121,7 +118,7 @@ class Rollout:
         starts: where episodes begin.
         noise: of the actions.
         correlation: of a world's noise at two steps in a row (Hollenstein et al. 2024, "Colored Noise in PPO").
-        terms: the task's reward terms that count; all of them if left out.
+        pay: what a step pays; all of the task's reward terms if left out.
         base: the frozen policy whose actions are corrected, if the learner does that.
     """
 
@@ -130,14 +127,14 @@ class Rollout:
         environment: Environment,
         starts: Starts,
         noise: torch.Generator,
-        terms: Sequence[str] = (),
+        pay: Pay | None = None,
         correlation: float = 0.0,
         base: Policy | None = None,
     ) -> None:
         self.environment = environment
         self.starts = starts
         self.noise = noise
-        self.terms = tuple(terms) or tuple(environment.task.rewards)
+        self.pay = pay or Pay()
         count = environment.count
         self._limit = starts.generator.integers(1, environment.task.horizon + 1, size=count)
         self._own_start = np.ones(count, bool)
@@ -163,7 +160,7 @@ class Rollout:
             draw = self._draw(mean)
             action = mean + std * draw
             step = self.environment.step(action)
-            settled = settled_in(self.environment)
+            settled = self.pay.settled(self.environment)
             ended = self._ended(step.terminated | step.truncated | settled)
             contact.add(self.environment, self._own_start, ended)
             self._observation = self._perception.after(step.observations)
@@ -172,7 +169,7 @@ class Rollout:
             rows["next_critic_input"].append(critic_input(self._observation))
             rows["action"].append(action)
             rows["log_prob"].append(-(0.5 * draw.square() + std.log()).sum(1))
-            rows["reward"].append(reward_of(self.environment, step, self.terms))
+            rows["reward"].append(self.pay.reward(self.environment, step))
             sums = {name: total + float(step.terms[name].mean()) for name, total in sums.items()}
             rows["terminated"].append(step.terminated)
             rows["settled"].append(settled)
@@ -239,18 +236,6 @@ class Rollout:
         self.starts.magnitudes.restore(_below(saved, "magnitudes"))
         self._perception.restore(_below(saved, "perception"))
         self.environment.restore(_below(saved, "environment"))
-
-
-def settled_in(environment: Environment) -> Tensor:
-    """(B,) bool: success has been held for so long that the episode has no more to teach."""
-    judgement = environment.judgement
-    return judgement.held_for > judgement.judge.held_steps + SETTLED_MARGIN
-
-
-def reward_of(environment: Environment, step: Step, names: Sequence[str]) -> Tensor:
-    """(B,) float32: the sum of the named reward terms of the environment's latest step."""
-    terms = {JUDGED: environment.judgement.success_at_end, **step.terms}
-    return torch.stack([terms[name].to(torch.float64) for name in names]).sum(0).to(torch.float32)
 
 
 def critic_input(observations: Mapping[str, Tensor]) -> Tensor:

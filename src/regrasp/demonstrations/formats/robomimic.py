@@ -7,7 +7,6 @@ Files by others: `states` are left out (their layout is their simulator's), so a
 (images); `dones` is not read, since it marks success, the end, or both, and the file does not say which.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from regrasp.demonstrations.formats.contents import Contents, check_actions, check_episode, to_float32, to_modes
 from regrasp.demonstrations.formats.hdf5 import child, numbers, opened, text, whole
+from regrasp.demonstrations.formats.json_text import parse_object
 from regrasp.episode import Episode
 from regrasp.errors import InputError
 from regrasp.fields import Fields
@@ -86,7 +86,7 @@ def _own_facts(path: Path, demo: h5py.Group) -> dict[str, Any]:
     last = child(path, final, "obs", h5py.Group)
     facts: dict[str, Any] = {
         "observations": {group: _joined(path, obs, last, group).astype(np.float32) for group in obs},
-        "provenance": _text_mapping(path, demo, "provenance"),
+        "provenance": _json(path, demo, "provenance"),
     }
     for flag in ("terminated", "truncated", "terminal_observed"):
         facts[flag] = bool(whole(path, demo, flag))
@@ -101,7 +101,7 @@ def _own_facts(path: Path, demo: h5py.Group) -> dict[str, Any]:
     if "object" in demo.attrs:
         facts["object"] = text(path, demo, "object")
     if "marks" in demo.attrs:
-        facts["marks"] = _text_mapping(path, demo, "marks")
+        facts["marks"] = _json(path, demo, "marks")
     return facts
 
 
@@ -140,7 +140,7 @@ def _check_total(path: Path, data: h5py.Group, episodes: tuple[Episode, ...]) ->
 
 
 def _fields(path: Path, data: h5py.Group) -> dict[str, Fields]:
-    layout = _text_mapping(path, data, "observation_fields")
+    layout = _json(path, data, "observation_fields")
     try:
         return {group: Fields.from_json(fields) for group, fields in layout.items()}
     except (KeyError, TypeError, ValueError) as error:
@@ -148,12 +148,5 @@ def _fields(path: Path, data: h5py.Group) -> dict[str, Fields]:
         raise InputError(path, place, f"{error!r}", "name, size, unit per field") from error
 
 
-def _text_mapping(path: Path, node: h5py.Group, name: str) -> Mapping[str, Any]:
-    stored = text(path, node, name)
-    try:
-        value = json.loads(stored)
-    except (ValueError, RecursionError) as error:
-        raise InputError(path, f"{node.name.lstrip('/')}, attribute {name}", f"{stored[:60]!r}", "JSON") from error
-    if not isinstance(value, dict):
-        raise InputError(path, f"{node.name.lstrip('/')}, attribute {name}", f"{stored[:60]!r}", "a JSON object")
-    return value
+def _json(path: Path, node: h5py.Group, name: str) -> Mapping[str, Any]:
+    return parse_object(path, f"{node.name.lstrip('/')}, attribute {name}", text(path, node, name))
