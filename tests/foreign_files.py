@@ -6,6 +6,8 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 STEPS = (5, 3, 4)
 
@@ -71,6 +73,41 @@ def minari(folder: Path, nested: bool = False) -> Path:
         "author": ["nobody"],
     }
     (data / "metadata.json").write_text(json.dumps(metadata))
+    return folder
+
+
+def minari_arrow(folder: Path, form: str = "arrow") -> Path:
+    """The same dataset in Arrow or Parquet, one row of padding at the end."""
+    data = minari(folder) / "data"
+    metadata = json.loads((data / "metadata.json").read_text()) | {"data_format": form}
+    (data / "metadata.json").write_text(json.dumps(metadata))
+    with h5py.File(data / "main_data.hdf5") as file:
+        for index, steps in enumerate(STEPS):
+            group, place = file[f"episode_{index}"], data / str(index)
+            padded = {
+                name: np.zeros((steps + 1, *group[name].shape[1:]), group[name].dtype)
+                for name in group
+                if name != "infos"
+            }
+            for name, array in padded.items():
+                array[: len(group[name])] = group[name]
+            columns = {
+                name: pa.array(array)
+                if array.ndim == 1
+                else pa.FixedSizeListArray.from_arrays(array.ravel(), array.shape[1])
+                for name, array in padded.items()
+            }
+            force = pa.FixedSizeListArray.from_arrays(group["infos/force"][()].ravel(), 2)
+            columns["infos"] = pa.StructArray.from_arrays([force], ["force"])
+            table = pa.table(columns)
+            place.mkdir()
+            (place / "metadata.json").write_text(json.dumps({"id": index, "total_steps": steps, "seed": 7 + index}))
+            if form == "parquet":
+                pq.write_table(table, place / "part-0.parquet")
+            else:
+                with pa.OSFile(str(place / "part-0.arrow"), "wb") as out, pa.ipc.new_file(out, table.schema) as writer:
+                    writer.write_table(table)
+    (data / "main_data.hdf5").unlink()
     return folder
 
 

@@ -92,6 +92,7 @@ def test_isaac_states_stay_as_they_are(tmp_path: Path) -> None:
         found = source.recording(0)
         assert len(found.arrays["states/rigid_object/cube/root_pose"]) == STEPS[0]
         assert found.facts["success"] is True
+        assert any("wxyz or xyzw" in loss for loss in found.losses)
         assert set(found.observations) == {"observations/joint_pos", "observations/cube_pose"}
 
 

@@ -18,6 +18,7 @@ from regrasp.cli.bench_objects import objects
 from regrasp.cli.compare import compare
 from regrasp.cli.demos import info as demos_info
 from regrasp.cli.demos_advise import advise
+from regrasp.cli.demos_convert import convert, merge, split
 from regrasp.cli.demos_record import record
 from regrasp.cli.demos_show import show as demos_show
 from regrasp.cli.diagnose import diagnose
@@ -52,9 +53,18 @@ GROUPS: dict[str, tuple[str, Commands]] = {
         {"list": list_tasks, "check": check},
     ),
     "demos": (
-        "Look into a demonstration file (info), draw it (show), make one (record, plan), or ask what to record next"
-        " (advise).",
-        {"info": demos_info, "show": demos_show, "record": record, "plan": plan, "advise": advise},
+        "Look into a demonstration file (info), draw it (show), make one (record, plan), ask what to record next"
+        " (advise), or write files in another format (convert), joined (merge) or divided (split).",
+        {
+            "info": demos_info,
+            "show": demos_show,
+            "record": record,
+            "plan": plan,
+            "advise": advise,
+            "convert": convert,
+            "merge": merge,
+            "split": split,
+        },
     ),
     "show": (
         "Draw every task and its objects (tasks), or a case of a panel as a policy plays it (trial).",

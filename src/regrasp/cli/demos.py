@@ -24,12 +24,13 @@ def info(file: Positional[Path], task: str | None = None, threads: int = 0, json
     from regrasp.cli.fidelity import replay_facts
     from regrasp.cli.opening import open_demonstrations
     from regrasp.demonstrations import summarise
-    from regrasp.demonstrations.formats import Unfit
+    from regrasp.demonstrations.formats import Unfit, detect_format
 
     try:
         demonstrations, found = open_demonstrations(file, task)
     except Unfit as reason:
-        if task is not None:
+        # A DAPG pickle is of the door, or damaged.
+        if task is not None or detect_format(file) == "dapg":
             raise
         return _outlined(file, str(reason), json)
     facts = summarise(demonstrations).to_json()

@@ -37,21 +37,8 @@ def outline(source: Source) -> Outline:
     losses: Losses = dict.fromkeys(source.losses, 0)
     for recording in source.recordings():
         steps += recording.steps
-        count_losses(losses, [*recording.losses, *missing(recording.arrays.keys(), recording.terminal_observed)])
+        count_losses(losses, [*recording.losses, *recording.missing])
         for name, rows in recording.arrays.items():
             row, kind, count = arrays.get(name, (rows.row, str(rows.dtype), 0))
             arrays[name] = row, kind, count + 1
     return Outline(source.format, source.count, steps, arrays, losses)
-
-
-def missing(names: Any, terminal_observed: bool) -> list[str]:
-    """What an episode lacks that learning or another format may need."""
-    found = [] if terminal_observed else ["no observation after the last action"]
-    if "rewards" not in names:
-        found.append("no rewards")
-    if not {"terminated", "truncated"} <= set(names):
-        one = "one flag `dones` for success, end, or both" if "dones" in names else "no flags"
-        found.append(f"{one}: whether the task or a limit ended it is unknown")
-    if not any(name.startswith("states") for name in names):
-        found.append("no simulator states")
-    return found

@@ -10,12 +10,17 @@ from regrasp.demonstrations.formats.dapg import read_dapg
 from regrasp.demonstrations.formats.dapg_records import open_dapg
 from regrasp.demonstrations.formats.detection import detect_format
 from regrasp.demonstrations.formats.gathering import gather
+from regrasp.demonstrations.formats.lerobot import open_lerobot
 from regrasp.demonstrations.formats.maniskill import open_maniskill
-from regrasp.demonstrations.formats.minari import open_minari
-from regrasp.demonstrations.formats.recording import Opener, Source
+from regrasp.demonstrations.formats.minari_arrow import open_any_minari
+from regrasp.demonstrations.formats.recording import Opener, Source, Writer
 from regrasp.demonstrations.formats.robomimic import read_robomimic
 from regrasp.demonstrations.formats.robomimic_records import is_plain, open_robomimic
 from regrasp.demonstrations.formats.robomimic_writer import Storage, write_robomimic
+from regrasp.demonstrations.formats.to_lerobot import write_lerobot
+from regrasp.demonstrations.formats.to_maniskill import write_maniskill
+from regrasp.demonstrations.formats.to_minari import write_minari
+from regrasp.demonstrations.formats.to_robomimic import write_recordings
 
 __all__ = [
     "OPENERS",
@@ -32,8 +37,15 @@ OPENERS: dict[str, Opener] = {
     "dapg": open_dapg,
     "robomimic": open_robomimic,
     "d4rl": open_d4rl,
-    "minari": open_minari,
+    "minari": open_any_minari,
     "maniskill": open_maniskill,
+    "lerobot": open_lerobot,
+}
+WRITERS: dict[str, Writer] = {
+    "robomimic": write_recordings,
+    "minari": write_minari,
+    "maniskill": write_maniskill,
+    "lerobot": write_lerobot,
 }
 _WHOLE: dict[str, Callable[[Path], Contents]] = {"dapg": read_dapg, "robomimic": read_robomimic}
 """Readers of whole files, for the formats that state more than a recording holds."""

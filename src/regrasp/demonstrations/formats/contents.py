@@ -38,13 +38,20 @@ class Contents:
 
 
 class Unfit(InputError):
-    """A sound file that nothing can learn from as it is."""
+    """A sound file that nothing can learn from as it is: convert it, or name its observations first."""
 
 
 def to_float32(array: NDArray[Any]) -> NDArray[np.float32]:
     """A copy in float32; what does not fit becomes infinite, which `check_episode` refuses."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.array(array, dtype=np.float32, order="C")
+
+
+def to_modes(source: Path, place: str, array: NDArray[Any]) -> NDArray[np.uint8]:
+    """Contact modes as bit sets; refuses numbers that are not whole."""
+    if array.dtype.kind not in "iub":
+        raise InputError(source, place, f"type {array.dtype}", "whole numbers")
+    return array.astype(np.uint8)
 
 
 def check_episode(source: Path, place: str, episode: Episode) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from regrasp.demonstrations.formats.d4rl import is_d4rl
 from regrasp.demonstrations.formats.hdf5 import SIGNATURE, opened
+from regrasp.demonstrations.formats.lerobot import is_lerobot
 from regrasp.demonstrations.formats.maniskill import is_maniskill
 from regrasp.demonstrations.formats.minari import data_folder, is_minari
 from regrasp.demonstrations.formats.robomimic_records import is_robomimic
@@ -15,6 +16,7 @@ DESCRIBED = (
     "d4rl (HDF5 with arrays observations, actions, rewards, terminals)",
     "minari (a folder with data/metadata.json, or HDF5 with groups episode_0, …)",
     "maniskill (HDF5 with groups traj_0, …)",
+    "lerobot (a folder with meta/info.json)",
 )
 _PICKLE = (b"\x80", b"]", b"(", b"c")
 """How a pickle of a list begins (protocols 2 to 5, 1, 0), or one that names something, which the reader refuses."""
@@ -44,6 +46,8 @@ def detect_format(path: Path) -> str:
 
 
 def _of_folder(path: Path) -> str:
+    if is_lerobot(path):
+        return "lerobot"
     if data_folder(path) is not None:
         return "minari"
     there = ", ".join(sorted(entry.name for entry in path.iterdir())[:8]) or "nothing"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.demonstrations.formats.contents import Contents, Unfit, check_actions, check_episode, to_float32
+from regrasp.demonstrations.formats.contents import Contents, Unfit, check_actions, check_episode, to_float32, to_modes
 from regrasp.demonstrations.formats.json_text import parse_object
 from regrasp.demonstrations.formats.recording import Fact, Recording, Source
 from regrasp.demonstrations.formats.rows import Rows
@@ -45,7 +45,7 @@ def _episode(source: Source, recording: Recording) -> Episode:
     path, place, arrays = source.path, recording.place, recording.arrays
     if "actions" not in arrays:
         parts = ", ".join(name for name in arrays if name.startswith("actions/"))
-        raise Unfit(path, place, f"actions in parts ({parts})", "one array of actions")
+        raise Unfit(path, place, f"actions in parts ({parts})", "one array, as `demos convert --keys` makes")
     actions = to_float32(arrays["actions"].read())
     check_actions(path, place, actions)
     rewards = arrays["rewards"].read().astype(np.float64) if "rewards" in arrays else np.zeros(len(actions))
@@ -78,8 +78,9 @@ def _observed(rows: Rows, steps: int) -> NDArray[np.float32]:
 def _states(source: Source, recording: Recording) -> dict[str, Any]:
     """States are read only where their layout is known: regrasp's own, and the door's as D4RL records it."""
     arrays = recording.arrays
-    if "states_layout" in source.facts and "states" in arrays and len(arrays["states"]) == recording.steps + 1:
-        return {"states": arrays["states"].read().astype(np.float64)}
+    if "states_layout" in source.facts and "states" in arrays:
+        states = arrays["states"].read().astype(np.float64)
+        return {"states": states} if len(states) == recording.steps + 1 else {"start": states[0]}
     if "extra/start" in arrays:
         return {"start": arrays["extra/start"].read().astype(np.float64)}
     parts = [arrays[f"extra/{key}"] for key in START if f"extra/{key}" in arrays]
@@ -101,8 +102,9 @@ def _ends(recording: Recording) -> dict[str, Any]:
 def _own(path: Path, recording: Recording) -> dict[str, Any]:
     """What regrasp says about its own episodes."""
     found: dict[str, Any] = {}
-    if "extra/contact_modes" in recording.arrays:
-        found["contact_modes"] = recording.arrays["extra/contact_modes"].read().astype(np.uint8)
+    if "extra/contact_modes" in recording.arrays and len(recording.arrays["extra/contact_modes"]) > recording.steps:
+        modes = recording.arrays["extra/contact_modes"].read()
+        found["contact_modes"] = to_modes(path, f"{recording.place}, contact modes", modes)
     if isinstance(recording.facts.get("object"), str):
         found["object"] = recording.facts["object"]
     if "marks" in recording.facts:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrasp.demonstrations.formats.recording import Fact
-from regrasp.demonstrations.formats.rows import Rows
+from regrasp.demonstrations.formats.rows import Rows, Unreadable
 from regrasp.errors import InputError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -37,7 +37,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
             yield file
     except InputError:
         raise
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError, OverflowError) as error:
+    except (Unreadable, OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError, OverflowError) as error:
         why = " ".join(str(error).split())[:200]
         raise InputError(path, "", f"a damaged or truncated HDF5 file ({why})", "a complete HDF5 file") from error
 

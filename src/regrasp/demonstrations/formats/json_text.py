@@ -1,9 +1,11 @@
 """JSON of files that need not be trusted."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from regrasp.demonstrations.formats.recording import Fact
 from regrasp.errors import InputError
 
 _LARGEST = 1 << 26
@@ -35,3 +37,11 @@ def parse_object(path: Path, place: str, content: bytes | str) -> dict[str, Any]
     if not isinstance(value, dict):
         raise InputError(path, place, f"{content[:60]!r}", "a JSON object")
     return value
+
+
+def own_facts(described: Mapping[str, Any]) -> dict[str, Fact]:
+    """What regrasp left under its own name in another format's JSON."""
+    own = described.get("regrasp", {})
+    if not isinstance(own, dict):
+        return {}
+    return {name: value for name, value in own.items() if isinstance(value, bool | int | float | str)}

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 
 from regrasp.demonstrations.formats.hdf5 import child, facts, opened, tree
-from regrasp.demonstrations.formats.json_text import read_object
+from regrasp.demonstrations.formats.json_text import own_facts, read_object
 from regrasp.demonstrations.formats.recording import Fact, Recording, Source, check_recording
 from regrasp.demonstrations.formats.rows import Rows
 from regrasp.errors import InputError
@@ -24,7 +24,7 @@ PREFIXES = {"obs": "observations", "env_states": "states", "actions": "actions"}
 _TRAJECTORY = re.compile(r"traj_([0-9]{1,18})")
 _SAME = ("actions", "rewards", "terminated", "truncated", "success", "fail")
 COUNTED = ("episode_id", "elapsed_steps", "regrasp")
-"""Keys of an episode's record that follow from its arrays."""
+"""Keys of an episode's record that a writer sets anew."""
 
 
 def is_maniskill(file: h5py.File) -> bool:
@@ -73,8 +73,8 @@ def _names(path: Path, file: h5py.File) -> dict[int, str]:
 
 
 def _facts(described: Mapping[str, Any], file: h5py.File, losses: list[str]) -> dict[str, Fact]:
-    found = facts(file, losses)
-    kept = {name: value for name, value in described.items() if name != "episodes"}
+    found = facts(file, losses) | own_facts(described)
+    kept = {name: value for name, value in described.items() if name not in ("episodes", "regrasp")}
     return found | ({"maniskill": json.dumps(kept, sort_keys=True)} if kept else {})
 
 
@@ -85,7 +85,7 @@ def _recording(path: Path, group: h5py.Group, record: Mapping[str, Any]) -> Reco
     steps = len(actions) if actions is not None else 0
     if record.get("elapsed_steps", steps) != steps:
         raise InputError(path, f"{place}, actions", f"{steps} rows", f"elapsed_steps {record['elapsed_steps']!r:.40}")
-    known = facts(group, losses)
+    known = facts(group, losses) | own_facts(record)
     kept = {name: value for name, value in record.items() if name not in COUNTED}
     if kept:
         known["maniskill"] = json.dumps(kept, sort_keys=True)

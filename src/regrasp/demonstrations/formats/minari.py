@@ -15,15 +15,17 @@ from typing import Any
 import h5py
 
 from regrasp.demonstrations.formats.hdf5 import child, facts, opened, tree, whole
-from regrasp.demonstrations.formats.json_text import read_object
+from regrasp.demonstrations.formats.json_text import own_facts, read_object
 from regrasp.demonstrations.formats.recording import Fact, Recording, Source, check_recording
 from regrasp.demonstrations.formats.rows import Rows
 from regrasp.errors import InputError
 
 METADATA, MAIN = "metadata.json", "main_data.hdf5"
 SPACES = {"observations": "observation_space", "actions": "action_space"}
+ARROW = ("arrow", "parquet")
+"""Forms of a dataset that `minari_arrow` reads."""
 COUNTED = ("total_episodes", "total_steps", "dataset_size", "data_format", "minari_version", *SPACES.values())
-"""Keys of the metadata that follow from the arrays, or have a place of their own."""
+"""Keys of the metadata that a writer sets anew."""
 _EPISODE = re.compile(r"episode_([0-9]{1,18})")
 _NAMES = {"terminations": "terminated", "truncations": "truncated", "rewards": "rewards"}
 _KEPT = ("states", "success", "fail", "dones")
@@ -51,6 +53,8 @@ def open_minari(path: Path) -> Iterator[Source]:
     """A dataset: its folder, the folder `data` in it, or the main file beside its metadata."""
     folder = data_folder(path)
     metadata = read_object(folder / METADATA) if folder else {}
+    if metadata.get("data_format", "hdf5") != "hdf5":
+        raise InputError(path, "data_format", f"{metadata['data_format']!r}"[:40], "a known one", ("hdf5", *ARROW))
     file_path = folder / MAIN if folder else path
     if not file_path.is_file() or file_path.is_symlink():
         raise InputError(path, MAIN, "no such file", "Minari's main file beside its metadata")
@@ -75,8 +79,7 @@ def described(metadata: Mapping[str, Any]) -> tuple[dict[str, Fact], tuple[str, 
             found[name] = space
         elif space is not None:
             losses.append(f"{name}: a description of {len(str(space))} characters, bounds included")
-    own = metadata.get("regrasp", {})
-    found |= {k: v for k, v in own.items() if isinstance(v, bool | int | float | str)} if isinstance(own, dict) else {}
+    found |= own_facts(metadata)
     kept = {name: value for name, value in metadata.items() if name not in (*COUNTED, "regrasp")}
     if kept:
         found["minari"] = json.dumps(kept, sort_keys=True)

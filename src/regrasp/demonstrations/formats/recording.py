@@ -1,4 +1,4 @@
-"""What every format is read through: one recording per episode, under names that mean the same everywhere.
+"""What every format is converted through: one recording per episode, under names that mean the same everywhere.
 
 | name | shape | meaning |
 |---|---|---|
@@ -11,10 +11,12 @@
 | `extra/<key>` | any | whatever else the file has |
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from regrasp.demonstrations.formats.rows import Rows
 from regrasp.errors import InputError
@@ -54,6 +56,19 @@ class Recording:
         genuine = self.facts.get("terminal_observed", True)
         return bool(genuine) and bool(found) and all(len(rows) == self.steps + 1 for rows in found.values())
 
+    @property
+    def missing(self) -> list[str]:
+        """What learning or another format may need and the episode does not have, in words."""
+        found = [] if self.terminal_observed else ["no observation after the last action"]
+        if "rewards" not in self.arrays:
+            found.append("no rewards")
+        if not {"terminated", "truncated"} <= self.arrays.keys():
+            one = "one flag `dones` for success, end, or both" if "dones" in self.arrays else "no flags"
+            found.append(f"{one}: whether the task or a limit ended it is unknown")
+        if not any(root(name) == "states" for name in self.arrays):
+            found.append("no simulator states")
+        return found
+
 
 @dataclass(frozen=True)
 class Source:
@@ -83,6 +98,30 @@ class Source:
 Losses = dict[str, int]
 """What was lost, in words, and in how many episodes (0: of the file as a whole)."""
 Opener = Callable[[Path], AbstractContextManager[Source]]
+Writer = Callable[[Path, Mapping[str, Fact], Iterable[Recording]], Losses]
+
+
+def environment(facts: Mapping[str, Fact]) -> str:
+    """Name of the environment or task, as far as a file tells."""
+    for name in ("task", "env_id"):
+        if facts.get(name):
+            return str(facts[name])
+    for kind, keys in (("maniskill", ("env_info", "env_id")), ("minari", ("dataset_id",))):
+        value: Any = object_in(facts, kind)
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, str):
+            return value
+    return "unknown"
+
+
+def object_in(facts: Mapping[str, Fact], name: str) -> dict[str, Any]:
+    """The JSON object that a fact holds; an empty one where it holds none."""
+    try:
+        value = json.loads(str(facts.get(name, "")))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def root(name: str) -> str:
@@ -92,7 +131,7 @@ def root(name: str) -> str:
 
 def count_losses(losses: Losses, found: Iterable[str]) -> None:
     """Adds one episode to each of the losses found in it."""
-    for loss in set(found):
+    for loss in dict.fromkeys(found):
         losses[loss] = losses.get(loss, 0) + 1
 
 

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.demonstrations.formats.contents import Contents, check_actions, check_episode, to_float32
+from regrasp.demonstrations.formats.contents import Contents, check_actions, check_episode, to_float32, to_modes
 from regrasp.demonstrations.formats.hdf5 import child, numbers, opened, text, whole
 from regrasp.demonstrations.formats.json_text import parse_object
 from regrasp.episode import Episode
@@ -95,7 +95,9 @@ def _own_facts(path: Path, demo: h5py.Group) -> dict[str, Any]:
     if "start" in demo:
         facts["start"] = numbers(path, demo, "start").astype(np.float64)
     if "contact_modes" in demo:
-        facts["contact_modes"] = numbers(path, demo, "contact_modes").astype(np.uint8)
+        facts["contact_modes"] = to_modes(
+            path, f"{demo.name.lstrip('/')}/contact_modes", numbers(path, demo, "contact_modes")
+        )
     if "object" in demo.attrs:
         facts["object"] = text(path, demo, "object")
     if "marks" in demo.attrs:

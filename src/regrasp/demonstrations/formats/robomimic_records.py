@@ -21,7 +21,11 @@ from regrasp.errors import InputError
 
 _OBSERVED = frozenset({"obs", "next_obs", "final"})
 _NAMED = ("actions", "rewards", "dones", "states", "terminated", "truncated", "success", "fail")
-_REWRITTEN = ("total", "done_mode", "env_args")
+TURNS = "states/…/root_pose: the file does not say whether quaternions are wxyz or xyzw"
+"""Isaac Lab changed their order with version 3.0."""
+CONVERTED = "regrasp_recordings"
+"""Attribute of `data` in a file that was converted from another format."""
+_REWRITTEN = ("total", "done_mode", "env_args", CONVERTED)
 """Attributes of `data` that a writer sets anew."""
 
 
@@ -38,7 +42,7 @@ def is_plain(path: Path) -> bool:
             return False
         names = [name for name in data if isinstance(data.get(name), h5py.Group)]
         bare = bool(names) and not any("rewards" in data[name] or "dones" in data[name] for name in names)
-        return bare or "done_mode" in data.attrs
+        return bare or CONVERTED in data.attrs
 
 
 @contextmanager
@@ -50,7 +54,7 @@ def open_robomimic(path: Path) -> Iterator[Source]:
         losses: list[str] = []
         known = facts(data, losses)
         derived = "done_mode" in known
-        if derived:
+        if derived or CONVERTED in known:
             losses.clear()  # `env_args` of a file that regrasp wrote is the task's name
         known = {name: fact for name, fact in known.items() if name not in _REWRITTEN}
         losses += [f"mask/{key}: filter keys are drawn anew" for key in _masks(file) if key not in ("train", "valid")]
@@ -68,11 +72,15 @@ def _masks(file: h5py.File) -> list[str]:
 
 def _recording(path: Path, demo: h5py.Group, derived: bool) -> Recording:
     place, losses = demo.name.lstrip("/"), list[str]()
+    derived = derived or "done_mode" in demo.attrs
     skipped = _OBSERVED | {"dones"} if derived else _OBSERVED
     arrays = {_named(name): rows for name, rows in tree(path, demo, losses, skipped).items()}
     steps = len(arrays["actions"]) if "actions" in arrays else 0
     arrays |= _observations(path, demo, losses)
+    if any(root(name) == "states" and name.endswith("/root_pose") for name in arrays):
+        losses.append(TURNS)
     known = facts(demo, losses)
+    known.pop("done_mode", None)
     if known.pop("num_samples", steps) != steps:
         raise InputError(path, f"{place}, attribute num_samples", "another number", f"{steps}, the rows of actions")
     _add_final_states(path, demo, arrays)
@@ -122,8 +130,10 @@ def _add_final_states(path: Path, demo: h5py.Group, arrays: dict[str, Rows]) -> 
 
 
 def _with_row(path: Path, rows: Rows, final: h5py.Group, name: str) -> Rows:
-    """These rows and the one that `final` has under the same name."""
+    """These rows and the one that `final` has under the same name, if it has one."""
     *groups, leaf = name.split("/")
+    if name not in final:
+        return rows
     for group in groups:
         final = child(path, final, group, h5py.Group)
     dataset = child(path, final, leaf, h5py.Dataset)

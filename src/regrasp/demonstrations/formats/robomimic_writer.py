@@ -70,7 +70,7 @@ def write_robomimic(
             data = file.create_group("data")
             data.attrs["states_layout"] = _text(states_layout)
             _write_data(data, episodes, task, interface, present, storage or Storage())
-            _write_masks(file.create_group("mask"), len(episodes))
+            write_masks(file.create_group("mask"), len(episodes))
         with part.open("rb") as written:
             os.fsync(written.fileno())
         os.replace(part, path)
@@ -159,7 +159,7 @@ def _text(text: str) -> np.bytes_:
     return np.bytes_(text.encode())
 
 
-def _write_masks(mask: h5py.Group, episodes: int) -> None:
+def write_masks(mask: h5py.Group, episodes: int) -> None:
     """The filter keys `train` and `valid`: a tenth of the episodes (one of two to nineteen) is for validation."""
     count = max(1, episodes // 10) if episodes > 1 else 0
     valid = set(numpy_stream(0, "validation split").permutation(episodes)[:count].tolist())

@@ -1,6 +1,6 @@
-"""Arrays that stay in their file until they are needed: a file larger than memory can be looked through."""
+"""Arrays that stay in their file until they are needed, so that files larger than memory can be converted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
@@ -11,6 +11,10 @@ from numpy.typing import DTypeLike, NDArray
 
 BLOCK = 1 << 24
 """Bytes that are read at once, at least one row."""
+
+
+class Unreadable(Exception):
+    """A file that turned out to be damaged while its rows were read."""
 
 
 class Stored(Protocol):
@@ -81,9 +85,45 @@ class Rows:
         step = max(1, BLOCK // max(1, prod(self.row) * self.dtype.itemsize))
         for stored, first, last in self.parts:
             for low, high in pairwise([*range(first, last, step), last]):
-                yield np.asarray(stored[low:high]).reshape(high - low, *self.row).astype(self.dtype, copy=False)
+                try:
+                    block = np.asarray(stored[low:high]).reshape(high - low, *self.row)
+                except (OSError, RuntimeError, ValueError, TypeError) as error:
+                    raise Unreadable(str(error)) from error
+                yield block.astype(self.dtype, copy=False)
 
     def read(self) -> NDArray[Any]:
         """Everything in memory."""
         blocks = list(self.blocks())
         return np.concatenate(blocks) if blocks else np.empty(self.shape, self.dtype)
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Rows computed from those of other arrays when they are read.
+
+    Attributes:
+        sources: of equal length.
+        function: from arrays of some rows of every source to as many rows of the result.
+        shape: of the whole result.
+        dtype: of the result.
+    """
+
+    sources: Sequence[Rows]
+    function: Callable[..., NDArray[Any]]
+    shape: tuple[int, ...]
+    dtype: "np.dtype[Any]"
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        """The result's rows."""
+        return self.function(*(source.cut(rows.start, rows.stop).read() for source in self.sources))
+
+
+def side_by_side(sources: Sequence[Rows]) -> Rows:
+    """The columns of several arrays (rows, …) of equal length as one (rows, columns) of float32."""
+
+    def join(*arrays: NDArray[Any]) -> NDArray[Any]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.concatenate([a.reshape(len(a), -1).astype(np.float32) for a in arrays], axis=1)
+
+    width = sum(prod(source.row) for source in sources)
+    return Rows.of(Computed(sources, join, (len(sources[0]), width), np.dtype(np.float32)))
