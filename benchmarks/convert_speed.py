@@ -70,7 +70,10 @@ def convert(source: Path, to: str, folder: Path) -> tuple[float, float]:
     """Seconds and megabytes of one conversion, whose result is removed."""
     os.sync()
     with tempfile.TemporaryDirectory(dir=folder.parent) as into:
-        command = ["demos", "convert", str(source), str(Path(into) / NAMES[to]), "--to", to, "--json"]
+        keys = Path(into) / "keys.toml"
+        keys.write_text("rate = 20\n")  # ManiSkill's files do not tell it, and LeRobot's must
+        told = ["--keys", str(keys)] if to == "lerobot" else []
+        command = ["demos", "convert", str(source), str(Path(into) / NAMES[to]), "--to", to, "--json", *told]
         begun = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", CONVERT, *command], capture_output=True, text=True, check=True)
         return time.perf_counter() - begun, float(done.stderr.split()[-1])
