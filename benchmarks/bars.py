@@ -50,10 +50,12 @@ class Bar:
     settings: tuple[str, ...] = ()
 
 
+SPARSE = ("rl.reward_terms=['judged']", "rl.largest_reward=1", "rl.kl_stop=0.06", "rl.iterations=320")
+"""The judge's success alone: it comes late, so it gets a third more steps, and larger ones."""
 CALM = ("rl.disturbed=0", "rl.disturbances=[]")
 BARS = {
     "door": Bar("adroit-door-fast.toml", 0.97, 300),
-    "door-sparse": Bar("adroit-door-fast.toml", 0.9, 900, ("rl.reward_terms=['judged']", "rl.largest_reward=1")),
+    "door-sparse": Bar("adroit-door-fast.toml", 0.9, 900, SPARSE),
     "hammer": Bar("adroit-hammer.toml", 0.95, 600),
     "relocate": Bar("adroit-relocate.toml", 0.95, 600, CALM),
     "pen": Bar("adroit-pen.toml", 0.95, 600, CALM),
