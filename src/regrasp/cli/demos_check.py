@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from tyro.conf import Positional
 
-from regrasp.cli.output import emit, table
+from regrasp.cli.output import emit, require_writable, table
 
 if TYPE_CHECKING:
     from regrasp.demonstrations.inspection.findings import Finding, Inspection
+    from regrasp.report.inspected import InspectedRecord
     from regrasp.tasks.task import Task
 
 FAULTY = 1
@@ -21,6 +22,7 @@ def check(
     file: Positional[Path],
     task: str | None = None,
     teaches: tuple[str, ...] = (),
+    out: Path | None = None,
     threads: int = 0,
     json: bool = False,
 ) -> None:
@@ -33,18 +35,26 @@ def check(
         file: the demonstration file, or the folder of a dataset.
         task: name of the task that it should fit; left out, the one that the file names or alone could be of.
         teaches: contact modes and transitions that it is expected to show, as `thumb+index` or `palm -> thumb+palm`.
+        out: a page with all of it and pictures, as check.html.
         threads: engine threads; 0 uses every core. The result is the same for any number.
         json: print one JSON object instead of tables.
     """
     from regrasp.cli.opening import open_demonstrations
     from regrasp.demonstrations.inspection.findings import USES, findings, inspect, verdict
+    from regrasp.report.inspected import inspected_page
+    from regrasp.report.page import write_text
 
+    if out is not None:
+        require_writable(out)
     demonstrations, found_task = open_demonstrations(file, task)
     found = inspect(demonstrations, found_task, threads)
     every = findings(found, _named(teaches, found_task))
     verdicts = {use: verdict(every, use) for use in USES}
     data: dict[str, Any] = {"file": str(file), "task": found_task.name, "digest": demonstrations.digest}
     data |= {"verdicts": verdicts, "findings": [vars(one) for one in every], "measured": measured(found)}
+    if out is not None:
+        data["out"] = str(out)
+        write_text(inspected_page(_record(data, every, found, found_task)), out)
     emit(data, json, *_shown(data, every))
     if verdicts["cloning"] == "not fit":
         raise SystemExit(FAULTY)
@@ -82,7 +92,6 @@ def measured(found: "Inspection") -> dict[str, Any]:
         **{name: list(value) if isinstance(value, tuple) else value for name, value in vars(shown).items()},
         "ambiguity_median": float(np.median(consistent.ambiguity)) if consistent else None,
         "ambiguous_share": float(np.mean(consistent.ambiguity >= 1.0)) if consistent else None,
-        "spikes": consistent.spikes if consistent else None,
         "pinned": consistent.pinned if consistent else None,
         "demonstrators": dict(consistent.demonstrators) if consistent else {},
     }
@@ -97,10 +106,35 @@ def _shown(data: Mapping[str, Any], every: "list[Finding]") -> list[str | Table]
         for column in found.columns[1:]:
             column.justify, column.overflow = "left", "fold"
         lines.append(found)
-    return [*lines, _numbers(data["measured"]), *_contacts(data["measured"])]
+    tables = [table(title, ["", "episodes"], rows) for title, rows in _contacts(data["measured"]).items() if rows]
+    return [*lines, table("Measured", ["", ""], _numbers(data["measured"])), *tables]
 
 
-def _numbers(facts: Mapping[str, Any]) -> Table:
+def _record(data: Mapping[str, Any], every: "list[Finding]", found: "Inspection", task: "Task") -> "InspectedRecord":
+    from regrasp.contact import mode_name
+    from regrasp.demonstrations.inspection.departure import APART
+    from regrasp.report.inspected import InspectedRecord
+
+    modes = [one.episode.contact_modes for one in found.played if one.episode.contact_modes is not None]
+    return InspectedRecord(
+        name=Path(data["file"]).name,
+        task=data["task"],
+        digest=data["digest"],
+        rate=task.interface.rate,
+        verdicts=data["verdicts"],
+        findings=[[one.name, one.level, one.found, one.advice] for one in every],
+        numbers=_numbers(data["measured"]),
+        away=[one.away for one in found.departures],
+        apart=APART,
+        lags=found.lags,
+        modes=modes,
+        named={int(mode): mode_name(int(mode), task.regions) for rows in modes for mode in set(rows.tolist())},
+        shown=_contacts(data["measured"]),
+        **({"ambiguity": found.consistency.ambiguity} if found.consistency else {}),
+    )
+
+
+def _numbers(facts: Mapping[str, Any]) -> list[list[str]]:
     import numpy as np
 
     def middle(values: list[int]) -> str:
@@ -110,44 +144,31 @@ def _numbers(facts: Mapping[str, Any]) -> Table:
         return "–" if value is None else f"{value:.1%}"
 
     apart = facts["departure_step_median"]
-    return table(
-        "Measured",
-        ["", ""],
+    return [
+        ["episodes, control steps", f"{facts['episodes']}, {facts['steps']}"],
+        ["played again, succeeding", f"{facts['replayed']}, {facts['replayed_success']}"],
+        ["leaving what was recorded, at control step (median)", f"{facts['departed']}, {apart or '–'}"],
+        ["contact entry at control step: median (range)", middle(facts["entries"])],
         [
-            ["episodes, control steps", f"{facts['episodes']}, {facts['steps']}"],
-            ["played again, succeeding", f"{facts['replayed']}, {facts['replayed_success']}"],
-            ["leaving what was recorded, at control step (median)", f"{facts['departed']}, {apart or '–'}"],
-            ["contact entry at control step: median (range)", middle(facts["entries"])],
-            [
-                "contact ends and comes back / lost / recovered",
-                f"{facts['broken']} / {facts['lost']} / {facts['recovered']}",
-            ],
-            ["task's starts inside the recorded ones", share(facts["starts"])],
-            [
-                "idle control steps; at the beginning, at the end",
-                f"{share(facts['idle'])}; {middle(facts['idle_heads'])}, {middle(facts['idle_tails'])}",
-            ],
-            [
-                "actions outside [-1, 1]; at their column's limit",
-                f"{share(facts['outside_share'])}; {share(facts['pinned'])}",
-            ],
-            ["jumping actions", share(facts["spikes"])],
-            [
-                "ambiguity of actions: median; states without a clear action",
-                f"{facts['ambiguity_median'] or 0:.2f}; {share(facts['ambiguous_share'])}",
-            ],
+            "contact ends and comes back / lost / recovered",
+            f"{facts['broken']} / {facts['lost']} / {facts['recovered']}",
         ],
-    )
+        ["task's starts inside the recorded ones", share(facts["starts"])],
+        [
+            "idle control steps; at the beginning, at the end",
+            f"{share(facts['idle'])}; {middle(facts['idle_heads'])}, {middle(facts['idle_tails'])}",
+        ],
+        [
+            "actions outside [-1, 1]; at a limit inside",
+            f"{share(facts['outside_share'])}; {share(facts['pinned'])}",
+        ],
+        [
+            "ambiguity of actions: median; states without a clear action",
+            f"{facts['ambiguity_median'] or 0:.2f}; {share(facts['ambiguous_share'])}",
+        ],
+    ]
 
 
-def _contacts(facts: Mapping[str, Any]) -> list[Table]:
-    found = []
-    for title, name in (
-        ("Contact at entry", "entry_modes"),
-        ("Lasting contact", "modes"),
-        ("Transitions", "transitions"),
-    ):
-        rows = [[mode, str(count)] for mode, count in list(facts[name].items())[:8]]
-        if rows:
-            found.append(table(title, ["", "episodes"], rows))
-    return found
+def _contacts(facts: Mapping[str, Any]) -> dict[str, list[list[str]]]:
+    titles = {"entry_modes": "Contact at entry", "modes": "Lasting contact", "transitions": "Transitions"}
+    return {title: [[mode, str(n)] for mode, n in list(facts[name].items())[:8]] for name, title in titles.items()}

@@ -1,4 +1,4 @@
-"""Do alike states have alike actions, and are actions as smooth as a hand is?"""
+"""Do alike states have alike actions, and does something beside the hand limit them?"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,6 @@ from regrasp.episode import Episode
 STATES = 2000
 """States that are compared with each other, spread evenly over all."""
 NEIGHBOURS = 5
-SPIKE = 8.0
-"""Times the median: a change of speed between two actions that no motion before or after it explains."""
 WHO = ("demonstrator", "operator", "user", "subject")
 """Keys of an episode's provenance that name who recorded it."""
 
@@ -27,21 +25,19 @@ class Consistency:
         ambiguity: (M,) per state: how much the actions in its nearest states of other episodes differ from its own,
             relative to two states at random. Near 0 one state has one action; from 1 on its surroundings say nothing,
             and the mean of its neighbours' actions, which a Gaussian clone learns, may be none of them.
-        spikes: share of control steps at which the action jumps.
-        pinned: share of action components at exactly the largest or smallest value of their column, beyond one row:
-            what a limit leaves.
+        pinned: share of action components at exactly the largest or smallest value of their column, where that is
+            inside the action interface's limits of ±1: what another limit leaves.
         demonstrators: who → their number of episodes; empty where the file does not say.
     """
 
     ambiguity: Floats
-    spikes: float
     pinned: float
     demonstrators: Mapping[str, int]
 
 
 def consistency(episodes: Sequence[Episode]) -> Consistency:
     """Of two episodes or more."""
-    return Consistency(_ambiguity(episodes), _spikes(episodes), _pinned(episodes), _demonstrators(episodes))
+    return Consistency(_ambiguity(episodes), _pinned(episodes), _demonstrators(episodes))
 
 
 def _ambiguity(episodes: Sequence[Episode]) -> Floats:
@@ -62,21 +58,15 @@ def _ambiguity(episodes: Sequence[Episode]) -> Floats:
     return found
 
 
-def _spikes(episodes: Sequence[Episode]) -> float:
-    measure = Scale(np.concatenate([episode.actions for episode in episodes]))
-    jumps = [measure.size(np.diff(episode.actions, n=2, axis=0)) for episode in episodes if episode.steps > 2]
-    if not jumps:
-        return 0.0
-    sizes = np.concatenate(jumps)
-    return float((sizes > SPIKE * np.median(sizes) + 1e-9).mean())
-
-
 def _pinned(episodes: Sequence[Episode]) -> float:
     actions = np.concatenate([episode.actions for episode in episodes])
     moving = actions.std(0) > 0
-    at = [(actions == limit).sum(0) for limit in (actions.min(0), actions.max(0))]
-    repeated = sum(np.where(count > 1, count, 0) for count in at)[moving]
-    return float(repeated.sum() / max(actions[:, moving].size, 1))
+    repeated = 0
+    for limit in (actions.min(0), actions.max(0)):
+        inside = moving & (np.abs(limit) < 1.0)
+        count = (actions == limit).sum(0)[inside]
+        repeated += int(count[count > 1].sum())
+    return repeated / max(int(moving.sum()) * len(actions), 1)
 
 
 def _demonstrators(episodes: Sequence[Episode]) -> dict[str, int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from regrasp.demonstrations.inspection.scale import Scale, observed
+from regrasp.demonstrations.inspection.scale import Floats, Scale, observed
 from regrasp.demonstrations.replay import Replay, replay
 from regrasp.episode import Episode
 from regrasp.tasks.task import Task
@@ -24,20 +24,23 @@ class Departure:
     """How a replay leaves its recording.
 
     Attributes:
-        step: first control step whose observation lies more than `APART` from the recorded one; -1 if none does.
+        step: control step from which on every observation lies more than `APART` from the recorded one; -1 if the
+            last one does not. A few odd rows, as some recorders have at the beginning, are no departure.
         size: how far the last ones lie apart [spreads].
+        away: (T + 1,) how far each is.
     """
 
     step: int
     size: float
+    away: Floats
 
 
 def departure(recorded: Episode, played: Replay, scale: Scale) -> Departure:
     """Of one episode."""
-    rows = observed(recorded)
-    away = scale.size(played.episode.observations["policy"][: len(rows)] - rows)
-    gone = np.flatnonzero(away > APART)
-    return Departure(int(gone[0]) if len(gone) else -1, float(away[-1]))
+    away = scale.size(_apart(recorded, played))
+    near = np.flatnonzero(away <= APART)
+    left = int(near[-1]) + 1 if len(near) else 0
+    return Departure(left if left < len(away) else -1, float(away[-1]), away)
 
 
 def lag_errors(task: Task, episodes: Sequence[Episode], scale: Scale, threads: int = 0) -> Mapping[int, float]:
@@ -55,12 +58,15 @@ def lag_errors(task: Task, episodes: Sequence[Episode], scale: Scale, threads: i
     errors = {}
     for lag in LAGS:
         played = replay(task, [_shifted(episode, lag) for episode in episodes], threads)
-        found = []
-        for episode, one in zip(episodes, played, strict=True):
-            rows = min(len(observed(episode)), one.episode.steps + 1)
-            found.append(scale.size(one.episode.observations["policy"][:rows] - observed(episode)[:rows]).mean())
+        found = [np.median(scale.size(_apart(*pair))) for pair in zip(episodes, played, strict=True)]
         errors[lag] = float(np.median(found))
     return errors
+
+
+def _apart(recorded: Episode, played: Replay) -> Floats:
+    """(t, O) what is observed in a replay against what was recorded."""
+    rows = min(len(observed(recorded)), played.episode.steps + 1)
+    return (played.episode.observations["policy"][:rows] - observed(recorded)[:rows]).astype(np.float64)
 
 
 def lag_of(errors: Mapping[int, float]) -> int:

@@ -20,8 +20,7 @@ Use = Literal["cloning", "entering RL"]
 USES: tuple[Use, ...] = ("cloning", "entering RL")
 FEW = 10
 """Episodes below which a clone rests on chance."""
-EARLY_SHARE = 0.5
-SPIKY, PINNED, OUTSIDE, IDLE = 0.02, 0.05, 0.01, 0.15
+PINNED, OUTSIDE, IDLE = 0.05, 0.01, 0.15
 AMBIGUOUS = 0.2
 """Share of states in whose surroundings actions differ as much as anywhere."""
 ENTERED, SUCCEEDED = 0.8, 0.5
@@ -113,13 +112,18 @@ def _replayed(found: Inspection) -> Iterator[Finding]:
         said = f"actions of {abs(lag)} control steps {when} explain what is observed better"
         said += f" (error {better:.2g} against {error:.2g} spreads over the first {EARLY} steps)"
         yield Finding("shifted actions", "fault", said, f"shift the actions by {-lag}, or mend the recorder's clock")
-    early = sum(
-        0 <= one.step < EARLY_SHARE * two.episode.steps for one, two in zip(found.departures, found.played, strict=True)
-    )
-    if early > count / 2:
-        said = f"{early} of {count} replays leave what was recorded before half of the episode"
+    gone = [(one.step, two) for one, two in zip(found.departures, found.played, strict=True) if one.step >= 0]
+    untouched = sum(step < (one.contact_entry if one.contact_entry >= 0 else EARLY) for step, one in gone)
+    if untouched > count / 2 and not lag:
+        said = f"{untouched} of {count} replays leave what was recorded before anything is touched"
         yield Finding(
-            "departing replays", "doubt", said, "check the engine's version, the control rate and the actions"
+            "departing replays", "fault", said, "look for mixed-up, clipped or missing actions, or another control rate"
+        )
+    elif len(gone) > count / 2:
+        middle = np.median([step for step, _ in gone])
+        said = f"{len(gone)} of {count} replays leave what was recorded, half of them by control step {middle:g}"
+        yield Finding(
+            "departing replays", "note", said, "contact goes on differently here: let RL see it", ("entering RL",)
         )
     held = sum(one.success for one in found.played)
     if held < SUCCEEDED * count:
@@ -151,9 +155,6 @@ def _coverage(found: Inspection, teaches: Sequence[str]) -> Iterator[Finding]:
 def _consistency(found: Consistency | None) -> Iterator[Finding]:
     if found is None:
         return
-    if found.spikes > SPIKY:
-        said = f"the action jumps in {found.spikes:.1%} of the control steps"
-        yield Finding("jumping actions", "fault", said, "look for mixed-up rows, or smooth the recorder")
     if found.pinned > PINNED:
         said = f"{found.pinned:.1%} of action components sit at exactly the limit of their column"
         yield Finding("limited actions", "doubt", said, "widen the recorder's limits, if they are not the hand's")
