@@ -92,10 +92,19 @@ def test_what_is_wrong_is_found(
 
 def test_a_contact_that_nobody_shows_is_missed(sound: list[Episode]) -> None:
     assert "missing contact" not in found_in(sound, "left+right")
-    untouched = [replace(episode, actions=0 * episode.actions) for episode in sound]
-    found = found_in(untouched, "left+right")
-    assert found["missing contact"].found == "no episode shows left+right"
-    assert found["little contact"].found == "0 of 12 episodes come into stable contact"
+    assert found_in(sound, "left → left")["missing contact"].found == "no episode shows left → left"
+    brief = [
+        replace(
+            episode,
+            actions=episode.actions[:3],
+            rewards=episode.rewards[:3],
+            observations={name: rows[:4] for name, rows in episode.observations.items()},
+            states=None,
+            contact_modes=None,
+        )
+        for episode in sound
+    ]
+    assert found_in(brief)["little contact"].found == "0 of 12 episodes come into stable contact"
 
 
 def test_few_episodes_and_no_start_states_are_said(sound: list[Episode]) -> None:
@@ -151,6 +160,7 @@ def test_coverage_counts_episodes(sound: list[Episode]) -> None:
     found = coverage(TASK, sound, replay(TASK, sound, 1), scale_of(sound))
     assert len(found.entries) == 12
     assert sum(found.entry_modes.values()) == 12
+    assert "no contact" not in {*found.entry_modes, *found.modes}
     assert found.modes["left+right"] >= 11
     assert max(found.transitions.values()) <= 12
     assert found.idle == pytest.approx(0.0, abs=0.02)

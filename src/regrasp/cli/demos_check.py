@@ -125,6 +125,7 @@ def _record(data: Mapping[str, Any], every: "list[Finding]", found: "Inspection"
         findings=[[one.name, one.level, one.found, one.advice] for one in every],
         numbers=_numbers(data["measured"]),
         away=[one.away for one in found.departures],
+        departed=data["measured"]["departed"],
         apart=APART,
         lags=found.lags,
         modes=modes,

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from regrasp.report.drawing import AFTER, BEFORE, LINE, MUTED, canvas, to_svg
@@ -14,7 +16,6 @@ from regrasp.report.wording import listed, percent
 
 _LINKS = {"found": "Found", "replay": "Played again", "contact": "Contact", "actions": "Actions", "numbers": "Numbers"}
 _TONES = {"good": "good", "doubtful": "open", "not fit": "bad"}
-_LEVELS = {"fault": "fault: do not learn from it as it is", "doubt": "doubt: it will cost success", "note": "note"}
 _RASTER = 60
 """Episodes in the picture of contact, at most."""
 
@@ -32,6 +33,7 @@ class InspectedRecord:
         findings: name, level, evidence, advice.
         numbers: what was measured, in words.
         away: per replayed episode, how far its observations lie from the recorded ones (T,) [spreads].
+        departed: how many of them leave their recording for good.
         apart: from where on a replay no longer shows what was recorded.
         lags: lag of the actions [control steps] → error of replays [spreads].
         modes: per replayed episode, its contact modes (T + 1,).
@@ -48,6 +50,7 @@ class InspectedRecord:
     findings: Sequence[Sequence[str]]
     numbers: Sequence[Sequence[str]]
     away: Sequence[NDArray[np.float64]]
+    departed: int
     apart: float
     lags: Mapping[int, float]
     modes: Sequence[NDArray[np.uint8]]
@@ -92,15 +95,15 @@ def inspected_page(record: InspectedRecord) -> str:
 def _found(record: InspectedRecord) -> Html:
     if not record.findings:
         return section("found", "Found", tag("p", "Nothing speaks against them."))
-    rows = [[name, _LEVELS[level], evidence, advice] for name, level, evidence, advice in record.findings]
-    return section("found", "Found", table("Findings", ["", "", "evidence", "what to do"], rows))
+    found = table("Findings", ["finding", "weight", "evidence", "what to do"], record.findings)
+    return section("found", "Found", found, tag("p", "A fault: do not learn from it as it is. A doubt costs success."))
 
 
 def _replayed(record: InspectedRecord) -> Html:
     if not record.away:
         return section("replay", "Played again", tag("p", "No episode has a start state, so none can be played again."))
-    left = sum(bool((one > record.apart).any()) for one in record.away)
-    said = f"{left} of {len(record.away)} replays leave their recording by more than {record.apart:g} spreads."
+    said = f"{record.departed} of {len(record.away)} replays leave their recording for good: more than {record.apart:g}"
+    said += " spreads from some control step on."
     best = min(record.lags, key=lambda lag: record.lags[lag])
     lagged = f"Error of replays whose actions are taken from so many control steps later: smallest at {best}."
     return section(
@@ -116,11 +119,17 @@ def _away_figure(record: InspectedRecord, description: str) -> str:
         for one in record.away:
             axes.plot(np.arange(len(one)) / record.rate, np.maximum(one, 1e-6), color=BEFORE, linewidth=0.8, alpha=0.6)
         axes.axhline(record.apart, color=AFTER, linewidth=1.2, linestyle="--")
-        axes.set_yscale("log")
+        _logarithmic(axes)
         axes.set_xlabel("time from the start of the episode [s]", color=MUTED)
         axes.set_ylabel("distance [spreads]", color=MUTED)
         axes.grid(axis="y")
         return to_svg(drawing, "away", description)
+
+
+def _logarithmic(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _lag_figure(record: InspectedRecord, description: str) -> str:
@@ -128,9 +137,9 @@ def _lag_figure(record: InspectedRecord, description: str) -> str:
         lags = sorted(record.lags)
         axes.plot(lags, [max(record.lags[lag], 1e-6) for lag in lags], "o-", color=BEFORE, markersize=5)
         axes.axvline(0, color=LINE)
-        axes.set_yscale("log")
+        _logarithmic(axes)
         axes.set_xticks(lags)
-        axes.set_xlabel("lag of the actions [control steps]", color=MUTED)
+        axes.set_xlabel("lag [control steps]", color=MUTED)
         axes.set_ylabel("error [spreads]", color=MUTED)
         return to_svg(drawing, "lag", description)
 
@@ -175,11 +184,14 @@ def _raster(record: InspectedRecord, frequent: Sequence[int], description: str) 
     with canvas(60 + 7 * len(rows)) as (drawing, axes):
         for height, modes in enumerate(rows):
             ends = np.append(np.flatnonzero(np.diff(modes)) + 1, len(modes))
+            spans: dict[str, list[tuple[float, float]]] = {}
             for begin, end in zip(np.concatenate([[0], ends[:-1]]), ends, strict=True):
                 mode = int(modes[begin])
-                color = MODE_COLORS[frequent.index(mode)] if mode in frequent else OTHER_COLOR
                 if mode:
-                    axes.broken_barh([(begin / record.rate, (end - begin) / record.rate)], (height, 0.9), color=color)
+                    color = MODE_COLORS[frequent.index(mode)] if mode in frequent else OTHER_COLOR
+                    spans.setdefault(color, []).append((begin / record.rate, (end - begin) / record.rate))
+            for color, own in spans.items():
+                axes.broken_barh(own, (height, 0.9), color=color)
             axes.plot(len(modes) / record.rate, height + 0.45, "|", color=MUTED, markersize=5)
         axes.set_ylim(len(rows), 0)
         axes.set_xlim(0, None)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.contact import mode_name, stretches
+from regrasp.contact import NO_CONTACT, mode_name, stretches
 from regrasp.demonstrations.inspection.scale import Scale
 from regrasp.demonstrations.replay import Replay
 from regrasp.episode import Episode
@@ -64,8 +64,8 @@ def coverage(task: Task, episodes: Sequence[Episode], played: Sequence[Replay], 
     still = [_still(episode, scale, _usual(episodes, scale)) for episode in episodes]
     return Coverage(
         entries=tuple(one.contact_entry for one in entries),
-        entry_modes=_counted([mode_name(int(_modes(one)[one.contact_entry]), task.regions)] for one in entries),
-        modes=_counted(named),
+        entry_modes=_counted([mode_name(_mode_at_entry(one), task.regions)] for one in entries),
+        modes=_counted([name for name in names if name != NO_CONTACT] for names in named),
         transitions=_counted([f"{a}{ARROW}{b}" for a, b in pairwise(names)] for names in named),
         broken=sum(0 in modes[_first_touch(modes) : _last_touch(modes)] for modes in kept),
         lost=sum("lost" in one.episode.marks for one in played),
@@ -81,6 +81,11 @@ def coverage(task: Task, episodes: Sequence[Episode], played: Sequence[Replay], 
 def _modes(played: Replay) -> NDArray[np.uint8]:
     found = played.episode.contact_modes
     return found if found is not None else np.zeros(1, np.uint8)
+
+
+def _mode_at_entry(played: Replay) -> int:
+    """The judge counts control steps, and row t of contact modes is what step t began in."""
+    return int(_modes(played)[played.contact_entry + 1])
 
 
 def _first_touch(modes: Sequence[int]) -> int:
