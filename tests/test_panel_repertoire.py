@@ -9,7 +9,8 @@ import scipy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regrasp.panel.repertoire import Known, Modes, Shown, repertoire, shown_in, stretches
+from regrasp.contact import stretches
+from regrasp.panel.repertoire import Known, Modes, Shown, repertoire, shown_in
 from test_panel_audit import trial
 
 REGIONS = ("thumb", "index", "palm")

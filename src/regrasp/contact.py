@@ -32,6 +32,14 @@ def mode_of(name: str, regions: Sequence[str]) -> int:
     return sum(1 << regions.index(part) for part in set(name.split("+"))) if name != NO_CONTACT else 0
 
 
+def stretches(modes: NDArray[np.uint8], stable_steps: int) -> list[int]:
+    """The modes, none among them, that last long enough, in order; two of the same kind in a row are one."""
+    ends = np.append(np.flatnonzero(np.diff(modes)), len(modes) - 1) if len(modes) else np.empty(0, np.int64)
+    lengths = np.diff(ends, prepend=-1)
+    kept = modes[ends[lengths >= stable_steps]].tolist()
+    return [mode for place, mode in enumerate(kept) if place == 0 or kept[place - 1] != mode]
+
+
 class ContactEntry:
     """Finds stable contact as steps come in: touching for `stable_steps` consecutive control steps.
 

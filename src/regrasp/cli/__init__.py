@@ -18,6 +18,7 @@ from regrasp.cli.bench_objects import objects
 from regrasp.cli.compare import compare
 from regrasp.cli.demos import info as demos_info
 from regrasp.cli.demos_advise import advise
+from regrasp.cli.demos_check import check as demos_check
 from regrasp.cli.demos_convert import convert, merge, split
 from regrasp.cli.demos_record import record
 from regrasp.cli.demos_show import show as demos_show
@@ -53,11 +54,13 @@ GROUPS: dict[str, tuple[str, Commands]] = {
         {"list": list_tasks, "check": check},
     ),
     "demos": (
-        "Look into a demonstration file (info), draw it (show), make one (record, plan), ask what to record next"
-        " (advise), or write files in another format (convert), joined (merge) or divided (split).",
+        "Look into a demonstration file (info), draw it (show), ask whether it is good enough (check), make one"
+        " (record, plan), ask what to record next (advise), or write files in another format (convert), joined (merge)"
+        " or divided (split).",
         {
             "info": demos_info,
             "show": demos_show,
+            "check": demos_check,
             "record": record,
             "plan": plan,
             "advise": advise,

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.contact import mode_name, mode_of
+from regrasp.contact import mode_name, mode_of, stretches
 from regrasp.panel.statistics import ALPHA, fisher_exact, rate_from_counts
 from regrasp.trial import Trial
 
@@ -167,14 +167,6 @@ def repertoire(
         of={name: len(one.whole) for name, one in sources.items()}
         | {f"{name}_recoveries": len(one.correcting) for name, one in sources.items()},
     )
-
-
-def stretches(modes: Modes, stable_steps: int) -> list[int]:
-    """The modes, none among them, that last long enough, in order; two of the same kind in a row are one."""
-    ends = np.append(np.flatnonzero(np.diff(modes)), len(modes) - 1) if len(modes) else np.empty(0, np.int64)
-    lengths = np.diff(ends, prepend=-1)
-    kept = modes[ends[lengths >= stable_steps]].tolist()
-    return [mode for place, mode in enumerate(kept) if place == 0 or kept[place - 1] != mode]
 
 
 def _modes(kept: Sequence[int]) -> set[Item]:
