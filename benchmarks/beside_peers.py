@@ -1,7 +1,8 @@
 """Our loop beside other methods: same task, demonstrations, reward, judge and cores; success against wall clock.
 
-    python benchmarks/beside_peers.py curricula/adroit-door.toml --demos door-v0_demos.pickle --out runs/peers/door
-    python benchmarks/beside_peers.py curricula/planar-turn.toml --minutes 1 --every 5 --methods ours dapg --out runs/p
+    python benchmarks/beside_peers.py curricula/adroit-door-fast.toml --minutes 4 --out runs/peers/door \\
+        --demos door-v0_demos.pickle
+    python benchmarks/beside_peers.py curricula/planar-turn-fast.toml --minutes 1 --every 15 --out runs/peers/planar
 
 Each method learns for `--minutes` of wall clock on each seed, which starts at the demonstrations and stands still while
 its noiseless policy is judged: every `--every` seconds on the same undisturbed cases, by the task's judge. All learn
