@@ -1,7 +1,6 @@
 """Our loop beside other methods: same task, demonstrations, reward, judge and cores; success against wall clock.
 
-    python benchmarks/beside_peers.py curricula/adroit-door-fast.toml --minutes 4 --out runs/peers/door \\
-        --demos door-v0_demos.pickle
+    python benchmarks/beside_peers.py curricula/adroit-door-fast.toml --demos FILE --minutes 4 --out runs/peers/door
     python benchmarks/beside_peers.py curricula/planar-turn-fast.toml --minutes 1 --every 15 --out runs/peers/planar
 
 Each method learns for `--minutes` of wall clock on each seed, which starts at the demonstrations and stands still while
