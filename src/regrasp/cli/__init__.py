@@ -20,6 +20,7 @@ from regrasp.cli.demos import info as demos_info
 from regrasp.cli.demos_advise import advise
 from regrasp.cli.demos_check import check as demos_check
 from regrasp.cli.demos_convert import convert, merge, split
+from regrasp.cli.demos_curate import curate
 from regrasp.cli.demos_record import record
 from regrasp.cli.demos_show import show as demos_show
 from regrasp.cli.diagnose import diagnose
@@ -54,13 +55,14 @@ GROUPS: dict[str, tuple[str, Commands]] = {
         {"list": list_tasks, "check": check},
     ),
     "demos": (
-        "Look into a demonstration file (info), draw it (show), ask whether it is good enough (check), make one"
-        " (record, plan), ask what to record next (advise), or write files in another format (convert), joined (merge)"
-        " or divided (split).",
+        "Look into a demonstration file (info), draw it (show), ask whether it is good enough (check), leave out"
+        " what it is better without (curate), make one (record, plan), ask what to record next (advise), or write files"
+        " in another format (convert), joined (merge) or divided (split).",
         {
             "info": demos_info,
             "show": demos_show,
             "check": demos_check,
+            "curate": curate,
             "record": record,
             "plan": plan,
             "advise": advise,

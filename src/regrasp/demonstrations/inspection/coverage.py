@@ -61,10 +61,10 @@ def coverage(task: Task, episodes: Sequence[Episode], played: Sequence[Replay], 
     kept = [stretches(_modes(one), task.judge.stable_steps) for one in played]
     named = [[mode_name(mode, task.regions) for mode in modes] for modes in kept]
     entries = [one for one in played if one.contact_entry >= 0]
-    still = [_still(episode, scale, _usual(episodes, scale)) for episode in episodes]
+    still = stillness(episodes, scale)
     return Coverage(
         entries=tuple(one.contact_entry for one in entries),
-        entry_modes=_counted([mode_name(_mode_at_entry(one), task.regions)] for one in entries),
+        entry_modes=_counted([mode_name(mode_at_entry(one), task.regions)] for one in entries),
         modes=_counted([name for name in names if name != NO_CONTACT] for names in named),
         transitions=_counted([f"{a}{ARROW}{b}" for a, b in pairwise(names)] for names in named),
         broken=sum(0 in modes[_first_touch(modes) : _last_touch(modes)] for modes in kept),
@@ -83,7 +83,7 @@ def _modes(played: Replay) -> NDArray[np.uint8]:
     return found if found is not None else np.zeros(1, np.uint8)
 
 
-def _mode_at_entry(played: Replay) -> int:
+def mode_at_entry(played: Replay) -> int:
     """The judge counts control steps, and row t of contact modes is what step t began in."""
     return int(_modes(played)[played.contact_entry + 1])
 
@@ -100,6 +100,12 @@ def _counted(shown: Iterable[Iterable[str]]) -> dict[str, int]:
     """Name → sources that show it, the most frequent first."""
     counts = Counter(name for names in shown for name in dict.fromkeys(names))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def stillness(episodes: Sequence[Episode], scale: Scale) -> list[NDArray[np.bool_]]:
+    """Per episode, (T,) whether nothing happens in a control step: nothing moves, and nothing is commanded anew."""
+    usual = _usual(episodes, scale)
+    return [_still(episode, scale, usual) for episode in episodes]
 
 
 def _speeds(episode: Episode, scale: Scale) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

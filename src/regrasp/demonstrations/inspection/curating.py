@@ -1,0 +1,180 @@
+"""Which episodes of a set are kept, which control steps of them, and why not the others."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regrasp.contact import mode_name
+from regrasp.demonstrations.inspection.coverage import mode_at_entry, stillness
+from regrasp.demonstrations.inspection.scale import Scale, scale_of
+from regrasp.demonstrations.replay import Replay, replay
+from regrasp.episode import Episode
+from regrasp.tasks.task import Task
+
+ALIKE = 1e-3
+"""Spreads, root mean square over columns: two episodes nearer to each other in all their control steps are one."""
+SPREAD = 1.5
+"""Times the distance of the quartiles, below the first: a return that is an outlier (Tukey 1977)."""
+EDGE = 2
+"""Idle control steps that are left at either end."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is left out.
+
+    Attributes:
+        success: episodes that do not succeed when played again, as the task's judge sees it.
+        duplicates: episodes like an earlier one.
+        idle: control steps at the beginning and the end in which nothing happens.
+        outliers: episodes whose return is far below the others'.
+        balance: of every contact mode at entry, all but so many episodes; the first ones stay.
+    """
+
+    success: bool = False
+    duplicates: bool = False
+    idle: bool = False
+    outliers: bool = False
+    balance: int | None = None
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of one episode.
+
+    Attributes:
+        first, last: control steps that are kept, `last` not among them; equal if none is.
+        why: what is left out and why; empty if nothing is.
+    """
+
+    first: int
+    last: int
+    why: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Anything is."""
+        return self.last > self.first
+
+
+def judge_fates(task: Task, episodes: Sequence[Episode], rules: Rules, threads: int = 0) -> list[Fate]:
+    """One per episode. An episode is dropped for the first reason there is, in the order of the rules.
+
+    Args:
+        task: which task.
+        episodes: `success` and `balance` need a start state; without one they leave an episode as it is.
+        rules: what is left out.
+        threads: of the engine.
+    """
+    scale = scale_of(episodes)
+    started = [place for place, episode in enumerate(episodes) if episode.start is not None]
+    played: dict[int, Replay] = {}
+    if started and (rules.success or rules.balance is not None):
+        played = dict(zip(started, replay(task, [episodes[place] for place in started], threads), strict=True))
+    reasons = [_failed(played, rules), _repeated(episodes, scale, rules), _poor(episodes, rules)]
+    dropped: dict[int, str] = {}
+    for reason in reasons:
+        dropped = {**reason, **dropped}
+    dropped = {**_crowded(task, played, dropped, rules), **dropped}
+    still = stillness(episodes, scale) if rules.idle else [np.zeros(episode.steps, bool) for episode in episodes]
+    return [Fate(0, 0, dropped[place]) if place in dropped else _trimmed(one) for place, one in enumerate(still)]
+
+
+def _failed(played: Mapping[int, Replay], rules: Rules) -> dict[int, str]:
+    if not rules.success:
+        return {}
+    return {place: "does not succeed when played again" for place, one in played.items() if not one.success}
+
+
+def _repeated(episodes: Sequence[Episode], scale: Scale, rules: Rules) -> dict[int, str]:
+    found: dict[int, str] = {}
+    if not rules.duplicates:
+        return found
+    by_length: dict[int, list[int]] = {}
+    for place, episode in enumerate(episodes):
+        earlier = by_length.setdefault(episode.steps, [])
+        twin = next((other for other in earlier if _alike(episodes[other], episode, scale)), None)
+        if twin is None:
+            earlier.append(place)
+        else:
+            found[place] = f"repeats episode {twin}"
+    return found
+
+
+def _alike(one: Episode, other: Episode, scale: Scale) -> bool:
+    apart = scale.size(one.observations["policy"][:-1] - other.observations["policy"][:-1])
+    return bool(apart.max() <= ALIKE and np.abs(one.actions - other.actions).max() <= ALIKE)
+
+
+def _poor(episodes: Sequence[Episode], rules: Rules) -> dict[int, str]:
+    if not rules.outliers:
+        return {}
+    returns = np.array([episode.rewards.sum() for episode in episodes])
+    low, high = np.quantile(returns, (0.25, 0.75))
+    least = low - SPREAD * (high - low)
+    return {
+        int(place): f"its return {returns[place]:.4g} is below {least:.4g}, where outliers begin"
+        for place in np.flatnonzero(returns < least)
+    }
+
+
+def _crowded(task: Task, played: Mapping[int, Replay], dropped: Mapping[int, str], rules: Rules) -> dict[int, str]:
+    found: dict[int, str] = {}
+    if rules.balance is None:
+        return found
+    counts: Counter[str] = Counter()
+    for place, one in played.items():
+        if place in dropped or one.contact_entry < 0:
+            continue
+        name = mode_name(mode_at_entry(one), task.regions)
+        counts[name] += 1
+        if counts[name] > rules.balance:
+            found[place] = f"{rules.balance} others enter contact by {name}, too"
+    return found
+
+
+def _trimmed(still: NDArray[np.bool_]) -> Fate:
+    moving = np.flatnonzero(~still)
+    if not len(moving):
+        return Fate(0, 0, "nothing happens in it") if len(still) and still.all() else Fate(0, len(still))
+    first, last = max(0, int(moving[0]) - EDGE), min(len(still), int(moving[-1]) + 1 + EDGE)
+    parts = [
+        f"{count} idle control steps at its {end}"
+        for count, end in ((first, "beginning"), (len(still) - last, "end"))
+        if count
+    ]
+    return Fate(first, last, ", ".join(parts))
+
+
+def apply_fates(task: Task, episodes: Sequence[Episode], fates: Sequence[Fate], threads: int = 0) -> Iterator[Episode]:
+    """The kept parts of the kept episodes; where a beginning is cut off, a replay tells the state after it."""
+    for place, (episode, fate) in enumerate(zip(episodes, fates, strict=True)):
+        if fate.kept:
+            yield _part(task, episode, fate, place, threads)
+
+
+def _part(task: Task, episode: Episode, fate: Fate, place: int, threads: int) -> Episode:
+    provenance = {**episode.provenance, "curated_from": str(place)}
+    if (fate.first, fate.last) == (0, episode.steps):
+        return replace(episode, provenance=provenance)
+    states = episode.states
+    if states is None and episode.start is not None and fate.first:
+        states = replay(task, [episode], threads)[0].episode.states
+    rows, steps = slice(fate.first, fate.last + 1), slice(fate.first, fate.last)
+    changes: dict[str, Any] = {
+        "actions": episode.actions[steps],
+        "rewards": episode.rewards[steps],
+        "observations": {group: each[rows] for group, each in episode.observations.items()},
+        "start": episode.start if states is None else states[fate.first],
+        "states": None if episode.states is None else episode.states[rows],
+        "contact_modes": None if episode.contact_modes is None else episode.contact_modes[rows],
+        "marks": {name: step - fate.first for name, step in episode.marks.items() if fate.first <= step < fate.last},
+        "provenance": {**provenance, "curated_steps": f"{fate.first} to {fate.last} of {episode.steps}"},
+    }
+    if fate.last < episode.steps:
+        changes |= {"terminated": False, "truncated": True, "terminal_observed": True}
+    return replace(episode, **changes)

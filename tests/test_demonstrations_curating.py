@@ -1,0 +1,130 @@
+"""What curation leaves out, and that what it did can be read, edited and done again."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from regrasp.cli import main
+from regrasp.demonstrations import digest_episodes, read_demonstrations, write_demonstrations
+from regrasp.demonstrations.inspection.curating import EDGE, Fate, Rules, apply_fates, judge_fates
+from regrasp.demonstrations.replay import replay
+from regrasp.episode import Episode
+from regrasp.tasks import TASKS
+
+TASK = TASKS["planar-turn"]
+FILE = Path(__file__).parent.parent / "src" / "regrasp" / "data" / "planar-turn.hdf5"
+
+
+@pytest.fixture(scope="module")
+def sound() -> list[Episode]:
+    return list(read_demonstrations(FILE, TASK).episodes[:8])
+
+
+def waiting(episode: Episode, steps: int) -> Episode:
+    """The hand holds still for a while at the end: the same is observed and commanded again."""
+    rows = np.clip(np.arange(episode.steps + steps + 1), 0, episode.steps)
+    return replace(
+        episode,
+        actions=episode.actions[np.clip(rows[:-1], 0, episode.steps - 1)],
+        rewards=np.zeros(len(rows) - 1),
+        observations={name: each[rows] for name, each in episode.observations.items()},
+        states=None,
+        contact_modes=None,
+    )
+
+
+def test_nothing_is_left_out_of_sound_demonstrations(sound: list[Episode]) -> None:
+    fates = judge_fates(TASK, sound, Rules(success=True, duplicates=True, idle=True, outliers=True), 1)
+    assert fates == [Fate(0, episode.steps) for episode in sound]
+    kept = list(apply_fates(TASK, sound, fates, 1))
+    assert digest_episodes(kept) == digest_episodes(sound)
+    assert [episode.provenance["curated_from"] for episode in kept] == [str(place) for place in range(8)]
+
+
+def test_each_rule_leaves_out_its_own(sound: list[Episode]) -> None:
+    lame = replace(sound[1], actions=0 * sound[1].actions)
+    poor = replace(sound[2], rewards=sound[2].rewards - 1000.0)
+    late = waiting(sound[3], 30)
+    everything = [sound[0], lame, poor, late, *sound[4:], sound[0]]
+    rules = Rules(success=True, duplicates=True, idle=True, outliers=True)
+    fates = judge_fates(TASK, everything, rules, 1)
+    assert [fate.why for fate in fates[4:8]] == [""] * 4
+    assert fates[1] == Fate(0, 0, "does not succeed when played again")
+    assert fates[2].why.startswith("its return")
+    assert "is below" in fates[2].why
+    assert fates[3].kept
+    assert fates[3].last - sound[3].steps <= EDGE
+    assert fates[3].why == f"{late.steps - fates[3].last} idle control steps at its end"
+    assert fates[8] == Fate(0, 0, "repeats episode 0")
+    assert judge_fates(TASK, everything, Rules(), 1) == [Fate(0, episode.steps) for episode in everything]
+
+
+def test_a_balance_keeps_the_first_of_every_contact(sound: list[Episode]) -> None:
+    fates = judge_fates(TASK, sound, Rules(balance=1), 1)
+    names = {fate.why.split(" by ")[1].split(",")[0] for fate in fates if not fate.kept}
+    assert sum(fate.kept for fate in fates) < 8
+    assert all(fate.why.startswith("1 others enter contact by ") for fate in fates if not fate.kept)
+    assert fates[0].kept
+    assert names
+
+
+def test_a_part_begins_in_the_state_that_it_begins_in(sound: list[Episode]) -> None:
+    whole = replay(TASK, sound[:1], 1)[0].episode
+    blind = replace(sound[0], states=None, contact_modes=None)
+    (part,) = apply_fates(TASK, [blind], [Fate(4, sound[0].steps - 3)], 1)
+    assert whole.states is not None
+    np.testing.assert_array_equal(part.start, whole.states[4])
+    assert part.steps == sound[0].steps - 7
+    assert len(part.observations["policy"]) == part.steps + 1
+    assert (part.truncated, part.terminated) == (True, False)
+    again = replay(TASK, [part], 1)[0].episode
+    np.testing.assert_allclose(again.observations["policy"], part.observations["policy"], atol=1e-4)
+    assert all(0 <= step < part.steps for step in part.marks.values())
+
+
+def test_the_command_says_why_and_its_record_can_be_edited(
+    sound: list[Episode], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tmp_path / "all.hdf5", tmp_path / "some.hdf5"
+    write_demonstrations(source, [*sound, replace(sound[1], actions=0 * sound[1].actions, states=None)], TASK)
+    before = source.read_bytes()
+    assert main(["demos", "curate", str(source), str(out), "--success"]) == 0
+    shown = capsys.readouterr().out
+    assert "8 of 9 episodes" in shown
+    assert "does not succeed when played again" in shown
+    assert source.read_bytes() == before
+    assert len(read_demonstrations(out, TASK).episodes) == 8
+    fates = tmp_path / "some.hdf5.fates.json"
+    record = json.loads(fates.read_text())
+    record["episodes"][8] |= {"last": 5, "why": "kept by hand"}
+    fates.write_text(json.dumps(record))
+    again = tmp_path / "again.hdf5"
+    assert main(["demos", "curate", str(source), str(again), "--again", str(fates), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kept"]["episodes"] == 9
+    assert read_demonstrations(again, TASK).episodes[8].steps == 5
+    record["episodes"][0]["last"] = 10_000
+    fates.write_text(json.dumps(record))
+    assert main(["demos", "curate", str(source), str(again), "--again", str(fates)]) == 2
+    assert "episodes 0: found 0 to 10000, expected control steps from 0 to" in capsys.readouterr().err
+    assert main(["demos", "curate", str(FILE), str(again), "--again", str(fates)]) == 2
+    assert "fates of demonstrations" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "found no rule, expected at least one rule"),
+        (["--success", "--again", "x.json"], "found rules and --again"),
+        (["--balance", "0"], "--balance: found 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.hdf5"
+    assert main(["demos", "curate", str(FILE), str(out), *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
