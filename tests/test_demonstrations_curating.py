@@ -20,7 +20,7 @@ FILE = Path(__file__).parent.parent / "src" / "regrasp" / "data" / "planar-turn.
 
 @pytest.fixture(scope="module")
 def sound() -> list[Episode]:
-    return list(read_demonstrations(FILE, TASK).episodes[:8])
+    return list(read_demonstrations(FILE, TASK).episodes[:7])
 
 
 def waiting(episode: Episode, steps: int) -> Episode:
@@ -29,7 +29,7 @@ def waiting(episode: Episode, steps: int) -> Episode:
     return replace(
         episode,
         actions=episode.actions[np.clip(rows[:-1], 0, episode.steps - 1)],
-        rewards=np.zeros(len(rows) - 1),
+        rewards=np.concatenate([episode.rewards, np.zeros(steps)]),
         observations={name: each[rows] for name, each in episode.observations.items()},
         states=None,
         contact_modes=None,
@@ -41,7 +41,7 @@ def test_nothing_is_left_out_of_sound_demonstrations(sound: list[Episode]) -> No
     assert fates == [Fate(0, episode.steps) for episode in sound]
     kept = list(apply_fates(TASK, sound, fates, 1))
     assert digest_episodes(kept) == digest_episodes(sound)
-    assert [episode.provenance["curated_from"] for episode in kept] == [str(place) for place in range(8)]
+    assert [episode.provenance["curated_from"] for episode in kept] == [str(place) for place in range(7)]
 
 
 def test_each_rule_leaves_out_its_own(sound: list[Episode]) -> None:
@@ -51,21 +51,21 @@ def test_each_rule_leaves_out_its_own(sound: list[Episode]) -> None:
     everything = [sound[0], lame, poor, late, *sound[4:], sound[0]]
     rules = Rules(success=True, duplicates=True, idle=True, outliers=True)
     fates = judge_fates(TASK, everything, rules, 1)
-    assert [fate.why for fate in fates[4:8]] == [""] * 4
+    assert [fate.why for fate in fates[4:7]] == [""] * 3
     assert fates[1] == Fate(0, 0, "does not succeed when played again")
     assert fates[2].why.startswith("its return")
     assert "is below" in fates[2].why
     assert fates[3].kept
     assert fates[3].last - sound[3].steps <= EDGE
     assert fates[3].why == f"{late.steps - fates[3].last} idle control steps at its end"
-    assert fates[8] == Fate(0, 0, "repeats episode 0")
+    assert fates[7] == Fate(0, 0, "repeats episode 0")
     assert judge_fates(TASK, everything, Rules(), 1) == [Fate(0, episode.steps) for episode in everything]
 
 
 def test_a_balance_keeps_the_first_of_every_contact(sound: list[Episode]) -> None:
     fates = judge_fates(TASK, sound, Rules(balance=1), 1)
     names = {fate.why.split(" by ")[1].split(",")[0] for fate in fates if not fate.kept}
-    assert sum(fate.kept for fate in fates) < 8
+    assert sum(fate.kept for fate in fates) < 7
     assert all(fate.why.startswith("1 others enter contact by ") for fate in fates if not fate.kept)
     assert fates[0].kept
     assert names
@@ -81,7 +81,8 @@ def test_a_part_begins_in_the_state_that_it_begins_in(sound: list[Episode]) -> N
     assert len(part.observations["policy"]) == part.steps + 1
     assert (part.truncated, part.terminated) == (True, False)
     again = replay(TASK, [part], 1)[0].episode
-    np.testing.assert_allclose(again.observations["policy"], part.observations["policy"], atol=1e-4)
+    # Sensors of a state that was set are of that state, of a running world 2 ms older: so the first row may differ.
+    np.testing.assert_allclose(again.observations["policy"][1:], part.observations["policy"][1:], atol=1e-4)
     assert all(0 <= step < part.steps for step in part.marks.values())
 
 
@@ -93,18 +94,18 @@ def test_the_command_says_why_and_its_record_can_be_edited(
     before = source.read_bytes()
     assert main(["demos", "curate", str(source), str(out), "--success"]) == 0
     shown = capsys.readouterr().out
-    assert "8 of 9 episodes" in shown
+    assert "7 of 8 episodes" in shown
     assert "does not succeed when played again" in shown
     assert source.read_bytes() == before
-    assert len(read_demonstrations(out, TASK).episodes) == 8
+    assert len(read_demonstrations(out, TASK).episodes) == 7
     fates = tmp_path / "some.hdf5.fates.json"
     record = json.loads(fates.read_text())
-    record["episodes"][8] |= {"last": 5, "why": "kept by hand"}
+    record["episodes"][7] |= {"last": 5, "why": "kept by hand"}
     fates.write_text(json.dumps(record))
     again = tmp_path / "again.hdf5"
     assert main(["demos", "curate", str(source), str(again), "--again", str(fates), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["kept"]["episodes"] == 9
-    assert read_demonstrations(again, TASK).episodes[8].steps == 5
+    assert json.loads(capsys.readouterr().out)["kept"]["episodes"] == 8
+    assert read_demonstrations(again, TASK).episodes[7].steps == 5
     record["episodes"][0]["last"] = 10_000
     fates.write_text(json.dumps(record))
     assert main(["demos", "curate", str(source), str(again), "--again", str(fates)]) == 2

@@ -98,7 +98,8 @@ def _size(episodes: "Sequence[Episode]") -> dict[str, int]:
 
 def _shown(data: dict[str, Any]) -> list[Any]:
     kept, of = data["kept"], data["of"]
-    said = f"{data['out']}: {kept['episodes']} of {of['episodes']} episodes, {kept['steps']} of {of['steps']} control steps"
+    said = f"{data['out']}: {kept['episodes']} of {of['episodes']} episodes"
+    said += f", {kept['steps']} of {of['steps']} control steps"
     left = [[str(row["episode"]), _part(row), str(row["why"])] for row in data["left_out"]]
     shown: list[Any] = [f"{said}; {data['fates']} says why"]
     return [*shown, *([table("Left out", ["episode", "kept", "why"], left)] if left else [])]

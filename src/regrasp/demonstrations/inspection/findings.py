@@ -128,7 +128,7 @@ def _replayed(found: Inspection) -> Iterator[Finding]:
     held = sum(one.success for one in found.played)
     if held < SUCCEEDED * count:
         said = f"{held} of {count} episodes succeed when played again"
-        yield Finding("failing replays", "doubt", said, "leave out what fails")
+        yield Finding("failing replays", "doubt", said, "leave out what fails: regrasp demos curate --success")
 
 
 def _coverage(found: Inspection, teaches: Sequence[str]) -> Iterator[Finding]:
@@ -146,7 +146,7 @@ def _coverage(found: Inspection, teaches: Sequence[str]) -> Iterator[Finding]:
         yield Finding("narrow starts", "doubt", said, "record from starts that differ more")
     if shown.idle > IDLE:
         said = f"nothing happens in {shown.idle:.0%} of the control steps"
-        yield Finding("idle time", "doubt", said, "trim it", ("cloning",))
+        yield Finding("idle time", "doubt", said, "cut it off: regrasp demos curate --idle", ("cloning",))
     if count and not shown.broken and not shown.lost:
         said = "no episode loses its contact and finds it again"
         yield Finding("no corrections", "note", said, "record some from a disturbed hand", ("entering RL",))
