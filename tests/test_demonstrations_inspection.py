@@ -111,7 +111,7 @@ def test_few_episodes_and_no_start_states_are_said(sound: list[Episode]) -> None
     found = found_in([replace(episode, start=None, states=None) for episode in sound[:3]])
     assert found["few episodes"].found == "3 of them"
     assert found["no start states"].uses == ("entering RL",)
-    assert verdict(list(found.values()), "entering RL") == "not fit"
+    assert verdict(list(found.values()), "entering RL") == "doubtful"
     assert verdict(list(found.values()), "cloning") == "doubtful"
 
 

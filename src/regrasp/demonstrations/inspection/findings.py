@@ -99,7 +99,7 @@ def _integrity(found: Inspection) -> Iterator[Finding]:
         yield Finding("clipped actions", "doubt", said, "record within the action interface's limits")
     if not found.played:
         advice = "a format that keeps simulator states, or starts"
-        yield Finding("no start states", "fault", "no episode can be played again", advice, ("entering RL",))
+        yield Finding("no start states", "doubt", "no episode can be played again", advice, ("entering RL",))
         return
     yield from _replayed(found)
 
@@ -108,10 +108,11 @@ def _replayed(found: Inspection) -> Iterator[Finding]:
     lag, count = lag_of(found.lags), len(found.played)
     if lag:
         error, better = found.lags[0], found.lags[lag]
-        when = "later" if lag > 0 else "earlier"
+        when, back = ("later", "earlier") if lag > 0 else ("earlier", "later")
         said = f"actions of {abs(lag)} control steps {when} explain what is observed better"
         said += f" (error {better:.2g} against {error:.2g} spreads over the first {EARLY} steps)"
-        yield Finding("shifted actions", "fault", said, f"shift the actions by {-lag}, or mend the recorder's clock")
+        advice = f"move the actions {abs(lag)} control steps {back}, or mend the recorder's clock"
+        yield Finding("shifted actions", "fault", said, advice)
     gone = [(one.step, two) for one, two in zip(found.departures, found.played, strict=True) if one.step >= 0]
     untouched = sum(step < (one.contact_entry if one.contact_entry >= 0 else EARLY) for step, one in gone)
     if untouched > count / 2 and not lag:
