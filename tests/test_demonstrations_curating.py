@@ -92,6 +92,9 @@ def test_the_command_says_why_and_its_record_can_be_edited(
     source, out = tmp_path / "all.hdf5", tmp_path / "some.hdf5"
     write_demonstrations(source, [*sound, replace(sound[1], actions=0 * sound[1].actions, states=None)], TASK)
     before = source.read_bytes()
+    assert main(["demos", "curate", str(source), str(source), "--success"]) == 2
+    assert "another name for OUT" in capsys.readouterr().err
+    assert source.read_bytes() == before
     assert main(["demos", "curate", str(source), str(out), "--success"]) == 0
     shown = capsys.readouterr().out
     assert "7 of 8 episodes" in shown

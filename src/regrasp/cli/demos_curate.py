@@ -59,6 +59,10 @@ def curate(
     rules = Rules(success, duplicates, idle, outliers, balance)
     _require_sense(rules, rules == Rules(), again)
     require_writable(out)
+    if file.exists() and out.exists() and out.samefile(file):
+        raise InputError(
+            "demos curate", "", f"{out}, the file that is read", "another name for OUT: FILE stays as it is"
+        )
     demonstrations, known = open_demonstrations(file, task)
     fates = _read(again, demonstrations) if again else judge_fates(known, demonstrations.episodes, rules, threads)
     kept = list(apply_fates(known, demonstrations.episodes, fates, threads))
