@@ -15,9 +15,10 @@ from regrasp.demonstrations.inspection.consistency import consistency
 from regrasp.demonstrations.inspection.coverage import coverage
 from regrasp.demonstrations.inspection.departure import departure, lag_errors, lag_of
 from regrasp.demonstrations.inspection.findings import Finding, findings, inspect, verdict
-from regrasp.demonstrations.inspection.scale import Scale, scale_of
+from regrasp.demonstrations.inspection.observed import scale_of
 from regrasp.demonstrations.replay import replay
 from regrasp.episode import Episode
+from regrasp.scale import Scale
 from regrasp.tasks import TASKS
 
 TASK = TASKS["planar-turn"]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from regrasp.demonstrations.inspection.scale import Floats, Scale, scale_of
+from regrasp.demonstrations.inspection.observed import scale_of
 from regrasp.episode import Episode
+from regrasp.scale import Floats, Scale
 
 STATES = 2000
 """States that are compared with each other, spread evenly over all."""

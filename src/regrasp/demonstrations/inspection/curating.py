@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from regrasp.contact import mode_name
 from regrasp.demonstrations.inspection.coverage import mode_at_entry, stillness
-from regrasp.demonstrations.inspection.scale import Scale, scale_of
+from regrasp.demonstrations.inspection.observed import scale_of
 from regrasp.demonstrations.replay import Replay, replay
 from regrasp.episode import Episode
+from regrasp.scale import Scale
 from regrasp.tasks.task import Task
 
 ALIKE = 1e-3

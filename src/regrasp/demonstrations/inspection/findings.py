@@ -10,7 +10,7 @@ from regrasp.demonstrations.dataset import DemonstrationSet
 from regrasp.demonstrations.inspection.consistency import Consistency, consistency
 from regrasp.demonstrations.inspection.coverage import Coverage, coverage
 from regrasp.demonstrations.inspection.departure import EARLY, Departure, departure, lag_errors, lag_of
-from regrasp.demonstrations.inspection.scale import scale_of
+from regrasp.demonstrations.inspection.observed import scale_of
 from regrasp.demonstrations.replay import Replay, replay
 from regrasp.demonstrations.summary import Summary, summarise
 from regrasp.tasks.task import Task
