@@ -92,9 +92,6 @@ def test_the_command_says_why_and_its_record_can_be_edited(
     source, out = tmp_path / "all.hdf5", tmp_path / "some.hdf5"
     write_demonstrations(source, [*sound, replace(sound[1], actions=0 * sound[1].actions, states=None)], TASK)
     before = source.read_bytes()
-    assert main(["demos", "curate", str(source), str(source), "--success"]) == 2
-    assert f"{source}: found something of that name, expected a new name" in capsys.readouterr().err
-    assert source.read_bytes() == before
     assert main(["demos", "curate", str(source), str(out), "--success"]) == 0
     shown = capsys.readouterr().out
     assert "7 of 8 episodes" in shown
@@ -105,19 +102,10 @@ def test_the_command_says_why_and_its_record_can_be_edited(
     record = json.loads(fates.read_text())
     record["episodes"][7] |= {"last": 5, "why": "kept by hand"}
     fates.write_text(json.dumps(record))
-    assert main(["demos", "curate", str(source), str(out), "--idle"]) == 2
-    assert f"{out}: found something of that name" in capsys.readouterr().err
-    assert main(["demos", "curate", str(source), str(tmp_path / "some"), "--idle"]) == 0
-    (tmp_path / "some").unlink()
-    assert main(["demos", "curate", str(source), str(tmp_path / "some"), "--idle"]) == 2
-    assert "some.fates.json: found something of that name" in capsys.readouterr().err
     again = tmp_path / "again.hdf5"
     assert main(["demos", "curate", str(source), str(again), "--again", str(fates), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["kept"]["episodes"] == 8
     assert read_demonstrations(again, TASK).episodes[7].steps == 5
-    again.unlink()
-    own = ["--again", f"{again}.fates.json"]
-    assert main(["demos", "curate", str(source), str(again), *own]) == 0, "the fates that lie beside OUT already"
     again.unlink()
     (tmp_path / "again.hdf5.fates.json").unlink()
     record["episodes"][0]["last"] = 10_000
@@ -126,6 +114,28 @@ def test_the_command_says_why_and_its_record_can_be_edited(
     assert "episodes 0: found 0 to 10000, expected control steps from 0 to" in capsys.readouterr().err
     assert main(["demos", "curate", str(FILE), str(again), "--again", str(fates)]) == 2
     assert "fates of demonstrations" in capsys.readouterr().err
+
+
+def test_nothing_that_is_there_is_replaced(
+    sound: list[Episode], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tmp_path / "all.hdf5", tmp_path / "some.hdf5"
+    fates = tmp_path / "some.hdf5.fates.json"
+    write_demonstrations(source, sound, TASK)
+    before = source.read_bytes()
+    assert main(["demos", "curate", str(source), str(source), "--idle"]) == 2
+    assert f"{source}: found something of that name, expected a new name" in capsys.readouterr().err
+    assert source.read_bytes() == before
+    assert main(["demos", "curate", str(source), str(out), "--idle"]) == 0
+    kept, said = out.read_bytes(), fates.read_bytes()
+    assert main(["demos", "curate", str(source), str(out), "--duplicates"]) == 2
+    assert f"{out}: found something of that name, expected a new name" in capsys.readouterr().err
+    assert out.read_bytes() == kept
+    out.unlink()
+    assert main(["demos", "curate", str(source), str(out), "--duplicates"]) == 2
+    assert f"{fates}: found something of that name, expected a new name" in capsys.readouterr().err
+    assert main(["demos", "curate", str(source), str(out), "--again", str(fates)]) == 0, "it may be applied"
+    assert fates.read_bytes() == said
 
 
 @pytest.mark.parametrize(

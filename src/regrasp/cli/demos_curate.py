@@ -34,8 +34,9 @@ def curate(
 ) -> None:
     """Write the episodes, and the parts of episodes, that rules leave, and beside them what was left out and why.
 
-    FILE stays as it is. OUT, a new name, is a file of regrasp's own format; beside it, OUT.fates.json names every episode of FILE,
-    the control steps of it that are kept, and why not the others. That file can be edited, and applied with --again.
+    FILE stays as it is. OUT, a new name, is a file of regrasp's own format; beside it, OUT.fates.json names every
+    episode of FILE, the control steps of it that are kept, and why not the others. That file can be edited, and applied
+    with --again.
 
     Args:
         file: the demonstration file, or the folder of a dataset.

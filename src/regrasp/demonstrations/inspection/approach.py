@@ -1,0 +1,106 @@
+"""From which directions the hand comes into contact: how it moves, relative to the object, just before contact entry.
+
+The direction of motion is that of the regions that touch at contact entry: the mean over the links of these regions of
+how their centres of mass move in the object's frame, over the last tenth of a second before the first touch. So an
+object that moves or turns meanwhile, or a hand that stands still while the object comes, is seen as it is. A hand that
+touches from the start, or hardly moves, has no direction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regrasp.contact import mode_name, regions_of
+from regrasp.demonstrations.inspection.coverage import mode_at_entry
+from regrasp.demonstrations.replay import Replay
+from regrasp.simulation.kinematics import poses
+from regrasp.tasks.task import Task
+
+Floats = NDArray[np.float64]
+BEFORE = 0.1
+"""How long before the first touch the motion is looked at [s]."""
+LEAST = 1e-3
+"""A hand that moves less than this meanwhile [m] comes from nowhere."""
+
+
+@dataclass(frozen=True)
+class Approach:
+    """How one episode comes into contact.
+
+    Attributes:
+        episode: its place among the episodes that were played again.
+        step: control step of contact entry.
+        mode: the regions that touch then, by name.
+        object, world: unit vectors (3,) along which these regions move, in the object's frame and in the world's; the
+            world's is the object's, turned as the object is at the last state before it is touched.
+    """
+
+    episode: int
+    step: int
+    mode: str
+    object: tuple[float, float, float]
+    world: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How directions (n, 3) spread over the sphere.
+
+    Attributes:
+        mean: (3,) their mean direction, a unit vector.
+        resultant: mean resultant length (Mardia and Jupp 2000, section 9.2): 1 if all are the same, near 0 if they
+            point everywhere or half of them against the others.
+        widest: largest angle between a direction and the mean one [rad].
+    """
+
+    mean: tuple[float, float, float]
+    resultant: float
+    widest: float
+
+
+def approaches(task: Task, played: Sequence[Replay]) -> list[Approach]:
+    """One per replay that comes into contact from somewhere."""
+    window = max(1, round(BEFORE * task.interface.rate))
+    found = ((place, _motion(task, one, window)) for place, one in enumerate(played) if one.contact_entry > 0)
+    return [
+        Approach(
+            place,
+            played[place].contact_entry,
+            mode_name(mode_at_entry(played[place]), task.regions),
+            *(_tuple(part) for part in directions),
+        )
+        for place, directions in found
+        if directions is not None
+    ]
+
+
+def _motion(task: Task, one: Replay, window: int) -> tuple[Floats, Floats] | None:
+    """Unit vectors in the object's frame and in the world's; row `contact_entry` is the last one without a touch."""
+    states = one.episode.states
+    assert states is not None, "a replay keeps its states"
+    rows = states[[max(0, one.contact_entry - window), one.contact_entry]]
+    touching = regions_of(np.array(mode_at_entry(one), np.uint8), len(task.regions))
+    links = [link for region, on in zip(task.regions, touching, strict=True) if on for link in task.scene.links[region]]
+    model = task.scene.model_of(one.episode.object or task.objects[0])
+    centres, origins, axes = poses(model, rows, links, task.scene.object_body)
+    # Multiplied from the left, rows are taken into the frame whose axes the columns are.
+    seen = (centres - origins[:, None]) @ axes
+    moved = (seen[1] - seen[0]).mean(0)
+    length = float(np.linalg.norm(moved))
+    return (moved / length, axes[1] @ moved / length) if length >= LEAST else None
+
+
+def _tuple(vector: Floats) -> tuple[float, float, float]:
+    return float(vector[0]), float(vector[1]), float(vector[2])
+
+
+def spread_of(directions: Sequence[Sequence[float]]) -> Spread:
+    """Of unit vectors (n, 3), at least one; if they cancel out, the mean direction is the first one's."""
+    units = np.asarray(directions, np.float64)
+    total = units.mean(0)
+    resultant = float(np.linalg.norm(total))
+    mean = total / resultant if resultant > 1e-12 else units[0]
+    widest = float(np.arccos(np.clip(units @ mean, -1.0, 1.0)).max())
+    return Spread(_tuple(mean), min(resultant, 1.0), widest)
