@@ -1,18 +1,18 @@
 """From which directions the hand comes into contact: how it moves, relative to the object, just before contact entry.
 
-The direction of motion is that of the regions that touch at contact entry: the mean over the links of these regions of
-how their centres of mass move in the object's frame, over the last tenth of a second before the first touch. So an
-object that moves or turns meanwhile, or a hand that stands still while the object comes, is seen as it is. A hand that
-touches from the start, or hardly moves, has no direction.
+Every region that touches at contact entry has a direction of its own, since the fingers of a grasp come from opposite
+sides: how the centres of mass of its links move in the object's frame, on average over the links, in the last tenth of a
+second before the first touch. So an object that moves or turns meanwhile, or a hand that waits for it, is seen as it is.
+A region that touches from the start, or hardly moves, has no direction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.contact import mode_name, regions_of
+from regrasp.contact import regions_of
 from regrasp.demonstrations.inspection.coverage import mode_at_entry
 from regrasp.demonstrations.replay import Replay
 from regrasp.simulation.kinematics import poses
@@ -22,24 +22,24 @@ Floats = NDArray[np.float64]
 BEFORE = 0.1
 """How long before the first touch the motion is looked at [s]."""
 LEAST = 1e-3
-"""A hand that moves less than this meanwhile [m] comes from nowhere."""
+"""What moves less than this meanwhile [m] comes from nowhere."""
 
 
 @dataclass(frozen=True)
 class Approach:
-    """How one episode comes into contact.
+    """How one region comes into contact in one episode.
 
     Attributes:
         episode: its place among the episodes that were played again.
         step: control step of contact entry.
-        mode: the regions that touch then, by name.
-        object, world: unit vectors (3,) along which these regions move, in the object's frame and in the world's; the
+        region: one of those that touch then.
+        object, world: unit vectors (3,) along which it moves, in the object's frame and in the world's; the
             world's is the object's, turned as the object is at the last state before it is touched.
     """
 
     episode: int
     step: int
-    mode: str
+    region: str
     object: tuple[float, float, float]
     world: tuple[float, float, float]
 
@@ -61,35 +61,30 @@ class Spread:
 
 
 def approaches(task: Task, played: Sequence[Replay]) -> list[Approach]:
-    """One per replay that comes into contact from somewhere."""
-    window = max(1, round(BEFORE * task.interface.rate))
-    found = ((place, _motion(task, one, window)) for place, one in enumerate(played) if one.contact_entry > 0)
+    """One per replay and region that comes into contact from somewhere."""
     return [
-        Approach(
-            place,
-            played[place].contact_entry,
-            mode_name(mode_at_entry(played[place]), task.regions),
-            *(_tuple(part) for part in directions),
-        )
-        for place, directions in found
-        if directions is not None
+        Approach(place, one.contact_entry, region, _tuple(seen), _tuple(turned))
+        for place, one in enumerate(played)
+        if one.contact_entry > 0
+        for region, seen, turned in _motions(task, one)
     ]
 
 
-def _motion(task: Task, one: Replay, window: int) -> tuple[Floats, Floats] | None:
-    """Unit vectors in the object's frame and in the world's; row `contact_entry` is the last one without a touch."""
-    states = one.episode.states
-    assert states is not None, "a replay keeps its states"
-    rows = states[[max(0, one.contact_entry - window), one.contact_entry]]
-    touching = regions_of(np.array(mode_at_entry(one), np.uint8), len(task.regions))
-    links = [link for region, on in zip(task.regions, touching, strict=True) if on for link in task.scene.links[region]]
+def _motions(task: Task, one: Replay) -> Iterator[tuple[str, Floats, Floats]]:
+    """Region and unit vectors in the object's frame and the world's; row `contact_entry` is the last without a touch."""
+    assert one.episode.states is not None, "a replay keeps its states"
+    first = max(0, one.contact_entry - max(1, round(BEFORE * task.interface.rate)))
     model = task.scene.model_of(one.episode.object or task.objects[0])
-    centres, origins, axes = poses(model, rows, links, task.scene.object_body)
-    # Multiplied from the left, rows are taken into the frame whose axes the columns are.
-    seen = (centres - origins[:, None]) @ axes
-    moved = (seen[1] - seen[0]).mean(0)
-    length = float(np.linalg.norm(moved))
-    return (moved / length, axes[1] @ moved / length) if length >= LEAST else None
+    touching = regions_of(np.array(mode_at_entry(one), np.uint8), len(task.regions))
+    for region in (name for name, on in zip(task.regions, touching, strict=True) if on):
+        rows = one.episode.states[[first, one.contact_entry]]
+        centres, origins, axes = poses(model, rows, task.scene.links[region], task.scene.object_body)
+        # Multiplied from the left, rows are taken into the frame whose axes the columns are.
+        seen = (centres - origins[:, None]) @ axes
+        moved = (seen[1] - seen[0]).mean(0)
+        length = float(np.linalg.norm(moved))
+        if length >= LEAST:
+            yield region, moved / length, axes[1] @ moved / length
 
 
 def _tuple(vector: Floats) -> tuple[float, float, float]:

@@ -58,7 +58,7 @@ class Inspection:
         played: replays of the episodes that have a start state.
         departures: of the same.
         lags: lag of the actions → error of such replays; empty without start states.
-        approaches: of those that come into contact from somewhere.
+        approaches: of those that come into contact from somewhere, one per touching region.
         coverage, consistency: see there; None where there is nothing to measure.
     """
 
@@ -162,11 +162,12 @@ def _coverage(found: Inspection, teaches: Sequence[str]) -> Iterator[Finding]:
 
 def _approached(found: Sequence[Approach]) -> Iterator[Finding]:
     """A note at most: many an object can be reached from one side alone."""
-    if len(found) < 3:
+    if len({one.episode for one in found}) < 3:
         return
     spread = spread_of([one.object for one in found])
     if spread.widest <= NARROW:
-        said = f"all {len(found)} come within {np.rad2deg(spread.widest):.0f}° of one direction, "
+        episodes = len({one.episode for one in found})
+        said = f"in all {episodes} episodes what touches comes within {np.rad2deg(spread.widest):.0f}° of one direction, "
         said += f"({', '.join(f'{part:.2f}' for part in spread.mean)}) in the object's frame"
         advice = "record approaches from other sides, if the object can be reached and starts differ there"
         yield Finding("one approach", "note", said, advice)
