@@ -3,14 +3,15 @@
     python benchmarks/curated.py --door door-v0_demos.pickle --out runs/benchmark/curated
     python benchmarks/curated.py --sets hammer --variants "as it is" waiting --out runs/benchmark/curated
 
-Each set is cloned as it is, and made worse on purpose: three episodes repeated until they are two thirds of it; the hand
-waiting before and after each episode; as many failed attempts mixed in. Each of these is curated by the set's rules.
-Curated and uncurated, it is cloned with the curriculum's settings, so with the same number of updates, on every seed,
-and judged on the same undisturbed cases; what curation leaves as it was is cloned once. The door's human demonstrations
-are not curated by success: two in three fail when played again. The planned ones of tool-pickup are planned first.
+Each set is cloned as it is, and made worse on purpose: three episodes repeated until they are two thirds of it; the
+hand waiting before and after each episode; as many failed attempts mixed in. Each of these is curated by the set's
+rules. Curated and uncurated, it is cloned with the curriculum's settings, so with the same number of updates, on every
+seed, and judged on the same undisturbed cases; what curation leaves as it was is cloned once. The door's human
+demonstrations are not curated by success: two in three fail when played again. The planned ones of tool-pickup are
+planned first.
 
-McNemar's exact test pairs the outcomes by case and seed. It says whether these clones differ on these cases; three seeds
-are too few to say how much clones of other seeds would. Files, each with what was left out of it and why, and
+McNemar's exact test pairs the outcomes by case and seed. It says whether these clones differ on these cases; three
+seeds are too few to say how much clones of other seeds would. Files, each with what was left out of it and why, and
 `table.json` lie in `<out>`; what was measured is not measured again, and with other settings it is refused.
 """
 
@@ -174,7 +175,9 @@ def show(name: str, rows: Sequence[dict[str, Any]]) -> None:
     for column in (*columns, "p"):
         table.add_column(column)
     for variant in dict.fromkeys(row["variant"] for row in rows):
-        before, after = ([row for row in rows if (row["variant"], row["curated"]) == (variant, c)] for c in (False, True))
+        before, after = (
+            [row for row in rows if (row["variant"], row["curated"]) == (variant, c)] for c in (False, True)
+        )
         outcomes = [[won for row in side for won in row["success"]] for side in (before, after)]
         test = mcnemar_exact(*outcomes)
         table.add_row(

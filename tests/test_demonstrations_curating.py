@@ -62,6 +62,13 @@ def test_each_rule_leaves_out_its_own(sound: list[Episode]) -> None:
     assert judge_fates(TASK, everything, Rules(), 1) == [Fate(0, episode.steps) for episode in everything]
 
 
+def test_what_is_repeated_does_not_say_what_an_outlier_is(sound: list[Episode]) -> None:
+    """Returns of 0 to 6, the two best ones ten times more: to that crowd, all the others are outliers."""
+    scored = [replace(one, rewards=np.full(one.steps, place / one.steps)) for place, one in enumerate(sound)]
+    fates = judge_fates(TASK, [*scored, *scored[5:] * 10], Rules(duplicates=True, outliers=True), 1)
+    assert [fate.kept for fate in fates] == [True] * 7 + [False] * 20
+
+
 def test_a_balance_keeps_the_first_of_every_contact(sound: list[Episode]) -> None:
     fates = judge_fates(TASK, sound, Rules(balance=1), 1)
     names = {fate.why.split(" by ")[1].split(",")[0] for fate in fates if not fate.kept}

@@ -236,7 +236,9 @@ def _demonstrators(record: InspectedRecord) -> Html:
     if not rows:
         said = "The file does not tell two demonstrators apart."
         return section("demonstrators", "Demonstrators", tag("p", said))
-    said = "Beyond chance: by permutation tests at 5 %, corrected for all that are made. Actions differ in spreads of the"
+    said = (
+        "Beyond chance: by permutation tests at 5 %, corrected for all that are made. Actions differ in spreads of the"
+    )
     said += " actions, at the nearest alike states of other episodes, of one's own and of the others'."
     found = table("Demonstrators, each against all others", head, rows)
     return section("demonstrators", "Demonstrators", found, tag("p", said))

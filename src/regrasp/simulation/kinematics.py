@@ -34,7 +34,11 @@ def poses(
     """
     data = mujoco.MjData(model)
     ids, own = [int(model.body(name).id) for name in bodies], int(model.body(frame).id)
-    centres, origins, axes = np.empty((len(states), len(ids), 3)), np.empty((len(states), 3)), np.empty((len(states), 9))
+    centres, origins, axes = (
+        np.empty((len(states), len(ids), 3)),
+        np.empty((len(states), 3)),
+        np.empty((len(states), 9)),
+    )
     for row, state in enumerate(states):
         put(model, data, state)
         centres[row], origins[row], axes[row] = data.xipos[ids], data.xpos[own], data.xmat[own]

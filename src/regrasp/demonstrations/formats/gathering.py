@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.demonstrations.formats.contents import WHO, Contents, Unfit, check_actions, check_episode, to_float32, to_modes
+from regrasp.demonstrations.formats.contents import (
+    WHO,
+    Contents,
+    Unfit,
+    check_actions,
+    check_episode,
+    to_float32,
+    to_modes,
+)
 from regrasp.demonstrations.formats.json_text import parse_object
 from regrasp.demonstrations.formats.recording import Fact, Recording, Source
 from regrasp.demonstrations.formats.rows import Rows

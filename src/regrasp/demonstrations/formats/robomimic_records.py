@@ -64,7 +64,9 @@ def open_robomimic(path: Path) -> Iterator[Source]:
 
         def recording(index: int) -> Recording:
             found = _recording(path, child(path, data, names[index], h5py.Group), derived)
-            return replace(found, facts={"operator": who[names[index]], **found.facts}) if names[index] in who else found
+            return (
+                replace(found, facts={"operator": who[names[index]], **found.facts}) if names[index] in who else found
+            )
 
         yield Source("robomimic", path, len(names), recording, known, tuple(losses))
 

@@ -1,9 +1,9 @@
 """From which directions the hand comes into contact: how it moves, relative to the object, just before contact entry.
 
 Every region that touches at contact entry has a direction of its own, since the fingers of a grasp come from opposite
-sides: how the centres of mass of its links move in the object's frame, on average over the links, in the last tenth of a
-second before the first touch. So an object that moves or turns meanwhile, or a hand that waits for it, is seen as it is.
-A region that touches from the start, or hardly moves, has no direction.
+sides: how the centres of mass of its links move in the object's frame, on average over the links, in the last tenth of
+a second before the first touch. So an object that moves or turns meanwhile, or a hand that waits for it, is seen as it
+is. A region that touches from the start, or hardly moves, has no direction.
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,7 +71,7 @@ def approaches(task: Task, played: Sequence[Replay]) -> list[Approach]:
 
 
 def _motions(task: Task, one: Replay) -> Iterator[tuple[str, Floats, Floats]]:
-    """Region and unit vectors in the object's frame and the world's; row `contact_entry` is the last without a touch."""
+    """Region, unit vectors in the object's frame and the world's; row `contact_entry` is the last without a touch."""
     assert one.episode.states is not None, "a replay keeps its states"
     first = max(0, one.contact_entry - max(1, round(BEFORE * task.interface.rate)))
     model = task.scene.model_of(one.episode.object or task.objects[0])

@@ -1,4 +1,4 @@
-"""Do demonstrators differ? What each one's episodes are like against all the others', and what of that is beyond chance.
+"""Do demonstrators differ? Each one's episodes against all the others', and what of their difference is beyond chance.
 
 Chance is asked by a permutation test: the episodes are dealt out anew, as many to the demonstrator as before, and the p
 value is the share of deals, the file's own among them, in which one differs from the rest at least as much. The tests
@@ -174,7 +174,9 @@ def _styles(touches: Floats, deals: Deals) -> Floats:
     """(D,) distance of the contact styles of both sides, NaN where one never touches."""
     with np.errstate(invalid="ignore"):
         mine, others = ((side @ touches) / (side @ touches).sum(1, keepdims=True) for side in (deals, ~deals))
-    return np.array([style_distance(*pair) if np.isfinite(pair).all() else np.nan for pair in zip(mine, others, strict=True)])
+    return np.array(
+        [style_distance(*pair) if np.isfinite(pair).all() else np.nan for pair in zip(mine, others, strict=True)]
+    )
 
 
 def _energy(apart: Floats, deals: Deals) -> Floats:

@@ -167,7 +167,9 @@ def _approached(found: Sequence[Approach]) -> Iterator[Finding]:
     spread = spread_of([one.object for one in found])
     if spread.widest <= NARROW:
         episodes = len({one.episode for one in found})
-        said = f"in all {episodes} episodes what touches comes within {np.rad2deg(spread.widest):.0f}° of one direction, "
+        said = (
+            f"in all {episodes} episodes what touches comes within {np.rad2deg(spread.widest):.0f}° of one direction, "
+        )
         said += f"({', '.join(f'{part:.2f}' for part in spread.mean)}) in the object's frame"
         advice = "record approaches from other sides, if the object can be reached and starts differ there"
         yield Finding("one approach", "note", said, advice)
