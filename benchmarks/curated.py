@@ -1,7 +1,7 @@
 """Does curation pay? Clones of demonstrations as they are and as `regrasp demos curate` leaves them, on the same cases.
 
     python benchmarks/curated.py --door door-v0_demos.pickle --out runs/benchmark/curated
-    python benchmarks/curated.py --sets hammer --variants "as it is" waiting --out runs/benchmark/curated
+    python benchmarks/curated.py --sets planar --out runs/benchmark/curated                           # some minutes
 
 Each set is cloned as it is, and made worse on purpose: three episodes repeated until they are two thirds of it; the
 hand waiting before and after each episode; as many failed attempts mixed in. Each of these is curated by the set's
@@ -64,6 +64,7 @@ class Subject:
 SUBJECTS = {
     "hammer": Subject("adroit-hammer.toml", DATA / "adroit-hammer.hdf5"),
     "tool": Subject("tool-pickup.toml", None, plan=PLANNED),
+    "planar": Subject("planar-turn.toml", DATA / "planar-turn.hdf5"),
 }
 
 
