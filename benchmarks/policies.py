@@ -23,12 +23,13 @@ from rich.table import Table
 from regrasp.curriculum.schema import Curriculum, locate, read_curriculum
 from regrasp.curriculum.settings import setting_names, settings_to_json
 from regrasp.demonstrations import DemonstrationSet, control_steps, read_demonstrations, transitions
-from regrasp.imitation.cloning import clone
+from regrasp.imitation.cloning import CloningConfig, clone
 from regrasp.panel.cases import draw_cases
 from regrasp.panel.evaluation import evaluate
 from regrasp.panel.statistics import rate_from_counts
 from regrasp.policies.design import Design
 from regrasp.policies.policy import Policy, PolicySpec
+from regrasp.policies.progress import Progress
 from regrasp.seeding import torch_stream
 from regrasp.tasks import find_task
 from regrasp.tasks.task import Task
@@ -87,12 +88,8 @@ def measure(
     design: Design, seed: int, curriculum: Curriculum, task: Task, taught: DemonstrationSet, options: argparse.Namespace
 ) -> dict[str, Any]:
     """One clone: how often it succeeds and enters contact, and what that took."""
-    config = replace(curriculum.bc.cloning, design=design)
-    columns, interface = task.observations["policy"].fields, task.interface
-    spec = PolicySpec(columns, interface.fields, config.hidden, config.activation, interface, task.name, design)
-    policy = Policy.build(spec, torch_stream(seed, "policy"))
     begun = time.perf_counter()
-    *_, last = clone(policy, *transitions(taught), config, seed, steps=control_steps(taught))
+    policy, last = cloned_by(replace(curriculum.bc.cloning, design=design), seed, task, taught)
     cloned = time.perf_counter()
     cases = draw_cases(task, {"none": options.cases}, 0, "policies")
     trials = [trial for rows in evaluate(policy, task, cases, options.threads) for trial in rows]
@@ -105,6 +102,15 @@ def measure(
         "cloning_s": round(cloned - begun, 1),
         "judging_s": round(time.perf_counter() - cloned, 1),
     }
+
+
+def cloned_by(config: CloningConfig, seed: int, task: Task, taught: DemonstrationSet) -> tuple[Policy, Progress]:
+    """One round of cloning from nothing, and its last progress record."""
+    columns, interface = task.observations["policy"].fields, task.interface
+    spec = PolicySpec(columns, interface.fields, config.hidden, config.activation, interface, task.name, config.design)
+    policy = Policy.build(spec, torch_stream(seed, "policy"))
+    *_, last = clone(policy, *transitions(taught), config, seed, steps=control_steps(taught))
+    return policy, last
 
 
 def show(task: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "regrasp"
 TESTS = Path(__file__).parent
 
-FOUNDATION = {"errors", "fields", "seeding", "actor", "episode", "trial", "rotations", "json_files"}
+FOUNDATION = {"errors", "fields", "seeding", "actor", "episode", "trial", "rotations", "json_files", "scale"}
 OPEN = sys.stdlib_module_names | {"numpy", "torch", "__future__"}
 
 # room → (what of regrasp it may import, which third parties). `simulation.readings` opens that module, not its room.

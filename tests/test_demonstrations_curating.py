@@ -62,6 +62,13 @@ def test_each_rule_leaves_out_its_own(sound: list[Episode]) -> None:
     assert judge_fates(TASK, everything, Rules(), 1) == [Fate(0, episode.steps) for episode in everything]
 
 
+def test_what_is_repeated_does_not_say_what_an_outlier_is(sound: list[Episode]) -> None:
+    """Returns of 0 to 6, the two best ones ten times more: to that crowd, all the others are outliers."""
+    scored = [replace(one, rewards=np.full(one.steps, place / one.steps)) for place, one in enumerate(sound)]
+    fates = judge_fates(TASK, [*scored, *scored[5:] * 10], Rules(duplicates=True, outliers=True), 1)
+    assert [fate.kept for fate in fates] == [True] * 7 + [False] * 20
+
+
 def test_a_balance_keeps_the_first_of_every_contact(sound: list[Episode]) -> None:
     fates = judge_fates(TASK, sound, Rules(balance=1), 1)
     names = {fate.why.split(" by ")[1].split(",")[0] for fate in fates if not fate.kept}
@@ -92,9 +99,6 @@ def test_the_command_says_why_and_its_record_can_be_edited(
     source, out = tmp_path / "all.hdf5", tmp_path / "some.hdf5"
     write_demonstrations(source, [*sound, replace(sound[1], actions=0 * sound[1].actions, states=None)], TASK)
     before = source.read_bytes()
-    assert main(["demos", "curate", str(source), str(source), "--success"]) == 2
-    assert "another name for OUT" in capsys.readouterr().err
-    assert source.read_bytes() == before
     assert main(["demos", "curate", str(source), str(out), "--success"]) == 0
     shown = capsys.readouterr().out
     assert "7 of 8 episodes" in shown
@@ -109,12 +113,36 @@ def test_the_command_says_why_and_its_record_can_be_edited(
     assert main(["demos", "curate", str(source), str(again), "--again", str(fates), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["kept"]["episodes"] == 8
     assert read_demonstrations(again, TASK).episodes[7].steps == 5
+    again.unlink()
+    (tmp_path / "again.hdf5.fates.json").unlink()
     record["episodes"][0]["last"] = 10_000
     fates.write_text(json.dumps(record))
     assert main(["demos", "curate", str(source), str(again), "--again", str(fates)]) == 2
     assert "episodes 0: found 0 to 10000, expected control steps from 0 to" in capsys.readouterr().err
     assert main(["demos", "curate", str(FILE), str(again), "--again", str(fates)]) == 2
     assert "fates of demonstrations" in capsys.readouterr().err
+
+
+def test_nothing_that_is_there_is_replaced(
+    sound: list[Episode], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tmp_path / "all.hdf5", tmp_path / "some.hdf5"
+    fates = tmp_path / "some.hdf5.fates.json"
+    write_demonstrations(source, sound, TASK)
+    before = source.read_bytes()
+    assert main(["demos", "curate", str(source), str(source), "--idle"]) == 2
+    assert f"{source}: found something of that name, expected a new name" in capsys.readouterr().err
+    assert source.read_bytes() == before
+    assert main(["demos", "curate", str(source), str(out), "--idle"]) == 0
+    kept, said = out.read_bytes(), fates.read_bytes()
+    assert main(["demos", "curate", str(source), str(out), "--duplicates"]) == 2
+    assert f"{out}: found something of that name, expected a new name" in capsys.readouterr().err
+    assert out.read_bytes() == kept
+    out.unlink()
+    assert main(["demos", "curate", str(source), str(out), "--duplicates"]) == 2
+    assert f"{fates}: found something of that name, expected a new name" in capsys.readouterr().err
+    assert main(["demos", "curate", str(source), str(out), "--again", str(fates)]) == 0, "it may be applied"
+    assert fates.read_bytes() == said
 
 
 @pytest.mark.parametrize(

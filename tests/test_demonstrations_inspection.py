@@ -15,9 +15,10 @@ from regrasp.demonstrations.inspection.consistency import consistency
 from regrasp.demonstrations.inspection.coverage import coverage
 from regrasp.demonstrations.inspection.departure import departure, lag_errors, lag_of
 from regrasp.demonstrations.inspection.findings import Finding, findings, inspect, verdict
-from regrasp.demonstrations.inspection.scale import Scale, scale_of
+from regrasp.demonstrations.inspection.observed import scale_of
 from regrasp.demonstrations.replay import replay
 from regrasp.episode import Episode
+from regrasp.scale import Scale
 from regrasp.tasks import TASKS
 
 TASK = TASKS["planar-turn"]
@@ -181,7 +182,7 @@ def test_the_command_prints_draws_and_exits_by_the_verdict(
     assert "For cloning: good." in shown
     assert "Lasting contact" in shown
     page = (tmp_path / "page.html").read_text("utf-8")
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 6
     assert "These demonstrations are good for cloning and entering RL." in page
     assert main(["demos", "check", str(tmp_path / "late.hdf5"), "--json"]) == 1
     told = json.loads(capsys.readouterr().out)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from regrasp.panel.coverage import FLAT, ContactManifold, Moment, last_contact, next_recordings
+from regrasp.panel.coverage import ContactManifold, Moment, last_contact, next_recordings
+from regrasp.scale import FLAT
 from test_panel_audit import trial
 
 COLUMNS, REGIONS = 4, 3

@@ -77,7 +77,11 @@ def _named(teaches: tuple[str, ...], task: "Task") -> list[str]:
 
 def measured(found: "Inspection") -> dict[str, Any]:
     """Every number, as plain data."""
+    from dataclasses import asdict
+
     import numpy as np
+
+    from regrasp.cli.demos_check_tables import approach_spread, compared_demonstrators
 
     shown, consistent = found.coverage, found.consistency
     departed = [one.step for one in found.departures if one.step >= 0]
@@ -93,11 +97,17 @@ def measured(found: "Inspection") -> dict[str, Any]:
         "ambiguity_median": float(np.median(consistent.ambiguity)) if consistent else None,
         "ambiguous_share": float(np.mean(consistent.ambiguity >= 1.0)) if consistent else None,
         "pinned": consistent.pinned if consistent else None,
+        "jitter_median": float(np.median(consistent.jitter)) if consistent else None,
         "demonstrators": dict(consistent.demonstrators) if consistent else {},
+        "demonstrators_compared": compared_demonstrators(consistent.compared) if consistent else [],
+        "approaches": [asdict(one) for one in found.approaches],
+        "approach_spread": approach_spread(found.approaches),
     }
 
 
 def _shown(data: Mapping[str, Any], every: "list[Finding]") -> list[str | Table]:
+    from regrasp.cli.demos_check_tables import SHORT, demonstrator_rows
+
     lines: list[str | Table] = [f"{data['file']}: {data['task']}, digest {data['digest']}"]
     lines += [f"For {use}: {said}." for use, said in data["verdicts"].items()]
     if every:
@@ -106,11 +116,16 @@ def _shown(data: Mapping[str, Any], every: "list[Finding]") -> list[str | Table]
         for column in found.columns[1:]:
             column.justify, column.overflow = "left", "fold"
         lines.append(found)
-    tables = [table(title, ["", "episodes"], rows) for title, rows in _contacts(data["measured"]).items() if rows]
-    return [*lines, table("Measured", ["", ""], _numbers(data["measured"])), *tables]
+    facts = data["measured"]
+    tables = [table(title, ["", "episodes"], rows) for title, rows in _contacts(facts).items() if rows]
+    # What is beyond chance is among the findings.
+    rows = [row[:-1] for row in demonstrator_rows(facts)[1:]]
+    people = [table("Demonstrators, each against all others", SHORT, rows)] if rows else []
+    return [*lines, table("Measured", ["", ""], _numbers(facts)), *tables, *people]
 
 
 def _record(data: Mapping[str, Any], every: "list[Finding]", found: "Inspection", task: "Task") -> "InspectedRecord":
+    from regrasp.cli.demos_check_tables import demonstrator_rows, directions, spread_rows
     from regrasp.contact import mode_name
     from regrasp.demonstrations.inspection.departure import APART
     from regrasp.report.inspected import InspectedRecord
@@ -131,6 +146,9 @@ def _record(data: Mapping[str, Any], every: "list[Finding]", found: "Inspection"
         modes=modes,
         named={int(mode): mode_name(int(mode), task.regions) for rows in modes for mode in set(rows.tolist())},
         shown=_contacts(data["measured"]),
+        approaches=directions(found.approaches),
+        spreads=spread_rows(data["measured"]),
+        demonstrators=demonstrator_rows(data["measured"]),
         **({"ambiguity": found.consistency.ambiguity} if found.consistency else {}),
     )
 
@@ -150,6 +168,7 @@ def _numbers(facts: Mapping[str, Any]) -> list[list[str]]:
         ["played again, succeeding", f"{facts['replayed']}, {facts['replayed_success']}"],
         ["leaving what was recorded, at control step (median)", f"{facts['departed']}, {apart or '–'}"],
         ["contact entry at control step: median (range)", middle(facts["entries"])],
+        ["approach to the object: mean resultant length, widest angle from the mean", _spread(facts)],
         [
             "contact ends and comes back / lost / recovered",
             f"{facts['broken']} / {facts['lost']} / {facts['recovered']}",
@@ -167,7 +186,13 @@ def _numbers(facts: Mapping[str, Any]) -> list[list[str]]:
             "ambiguity of actions: median; states without a clear action",
             f"{facts['ambiguity_median'] or 0:.2f}; {share(facts['ambiguous_share'])}",
         ],
+        ["jitter of actions, median over episodes [spreads]", f"{facts['jitter_median'] or 0:.2f}"],
     ]
+
+
+def _spread(facts: Mapping[str, Any]) -> str:
+    spread = facts["approach_spread"]
+    return f"{spread['object']['resultant']:.2f}, {spread['object']['widest_deg']:.0f}°" if spread else "–"
 
 
 def _contacts(facts: Mapping[str, Any]) -> dict[str, list[list[str]]]:

@@ -34,12 +34,13 @@ def curate(
 ) -> None:
     """Write the episodes, and the parts of episodes, that rules leave, and beside them what was left out and why.
 
-    FILE stays as it is. OUT is a file of regrasp's own format; beside it, OUT.fates.json names every episode of FILE,
-    the control steps of it that are kept, and why not the others. That file can be edited, and applied with --again.
+    FILE stays as it is. OUT, a new name, is a file of regrasp's own format; beside it, OUT.fates.json names every
+    episode of FILE, the control steps of it that are kept, and why not the others. That file can be edited, and applied
+    with --again.
 
     Args:
         file: the demonstration file, or the folder of a dataset.
-        out: the file to write.
+        out: the file to write, a new name.
         task: name of the task that it should fit; left out, the one that the file names or alone could be of.
         success: leave out episodes that do not succeed when played again, as the task's judge sees it.
         duplicates: leave out episodes like an earlier one.
@@ -58,18 +59,15 @@ def curate(
 
     rules = Rules(success, duplicates, idle, outliers, balance)
     _require_sense(rules, rules == Rules(), again)
-    require_writable(out)
-    if file.exists() and out.exists() and out.samefile(file):
-        raise InputError(
-            "demos curate", "", f"{out}, the file that is read", "another name for OUT: FILE stays as it is"
-        )
+    beside = _beside(out, again)
     demonstrations, known = open_demonstrations(file, task)
     fates = _read(again, demonstrations) if again else judge_fates(known, demonstrations.episodes, rules, threads)
     kept = list(apply_fates(known, demonstrations.episodes, fates, threads))
     if not kept:
         raise InputError(file, "", f"none of {len(fates)} episodes left", "rules that leave at least one")
     rows = [{"episode": place} | asdict(fate) for place, fate in enumerate(fates)]
-    beside = _keep(out, {"of": demonstrations.digest, "rules": asdict(rules), "episodes": rows})
+    if not beside.exists():  # else they are the fates that were just applied
+        _keep(beside, {"of": demonstrations.digest, "rules": asdict(rules), "episodes": rows})
     write_demonstrations(out, kept, known)
     data: dict[str, Any] = {"file": str(file), "out": str(out), "fates": str(beside), "digest": digest_episodes(kept)}
     data |= {"kept": _size(kept), "of": _size(demonstrations.episodes), "left_out": [row for row in rows if row["why"]]}
@@ -85,15 +83,24 @@ def _require_sense(rules: "Rules", none: bool, again: Path | None) -> None:
         raise InputError("--balance", "", str(rules.balance), "a whole number, at least 1")
 
 
-def _keep(out: Path, record: dict[str, Any]) -> Path:
-    """The fates, in a file beside the demonstrations."""
+def _beside(out: Path, again: Path | None) -> Path:
+    """Where the fates go, once both names are free; the fates that are applied may have theirs already."""
+    from regrasp.demonstrations.formats.placing import check_free
+
+    require_writable(out)
+    check_free(out)
+    beside = out.with_name(f"{out.name}.fates.json")
+    if not (again and again.exists() and beside.exists() and beside.samefile(again)):
+        check_free(beside)
+    return beside
+
+
+def _keep(beside: Path, record: dict[str, Any]) -> None:
     from regrasp.store.atomic import replacing
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = out.with_name(f"{out.name}.fates.json")
+    beside.parent.mkdir(parents=True, exist_ok=True)
     with replacing(beside) as stream:
         stream.write(json_text.dumps(record, indent=1).encode() + b"\n")
-    return beside
 
 
 def _size(episodes: "Sequence[Episode]") -> dict[str, int]:

@@ -15,16 +15,11 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from regrasp.contact import regions_of
+from regrasp.scale import Floats, Scale
 from regrasp.trial import Trial
 
-Floats = NDArray[np.float64]
 INSIDE = 0.95
 """Share of a demonstration's own contact states that the others reach."""
-FLAT = 1e-2
-"""Columns that hardly move count as if they spread over this part of their size: rounding is no distance."""
-
-ROUNDING = 1e-5
-"""Spread of a column that is always 0: what float32 makes of it is no distance either."""
 
 
 class ContactManifold:
@@ -53,7 +48,7 @@ class ContactManifold:
             raise ValueError("fewer than two demonstrations touch the object")
         self._regions = regions
         self._middle = seen.mean(0)
-        self._spread = np.maximum(seen.std(0), FLAT * np.abs(seen).max(0) + ROUNDING)
+        self._spread = Scale(seen).spread
         states = self._features(seen, modes[touching])
         self.modes = Counter(modes[touching].tolist())
         self._tree = KDTree(states)

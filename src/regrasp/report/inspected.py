@@ -10,11 +10,20 @@ from numpy.typing import NDArray
 
 from regrasp.report.drawing import AFTER, BEFORE, LINE, MUTED, canvas, to_svg
 from regrasp.report.figures import MODE_COLORS, OTHER_COLOR
+from regrasp.report.inspected_contact import Directions, approach_section
 from regrasp.report.markup import Html, figure, section, table, tag
 from regrasp.report.page import whole_page
 from regrasp.report.wording import listed, percent
 
-_LINKS = {"found": "Found", "replay": "Played again", "contact": "Contact", "actions": "Actions", "numbers": "Numbers"}
+_LINKS = {
+    "found": "Found",
+    "replay": "Played again",
+    "contact": "Contact",
+    "approach": "Approach",
+    "actions": "Actions",
+    "demonstrators": "Demonstrators",
+    "numbers": "Numbers",
+}
 _TONES = {"good": "good", "doubtful": "open", "not fit": "bad"}
 _RASTER = 60
 """Episodes in the picture of contact, at most."""
@@ -39,6 +48,9 @@ class InspectedRecord:
         modes: per replayed episode, its contact modes (T + 1,).
         named: contact mode → its name, for those that occur.
         shown: title → (name, episodes that show it).
+        approaches: `object` and `world` → directions of motion into contact in that frame.
+        spreads: per such frame, its name, mean direction, mean resultant length, widest angle.
+        demonstrators: head and rows of the table that compares them; without rows there are not two of them.
         ambiguity: (M,) of the actions around states.
     """
 
@@ -56,6 +68,9 @@ class InspectedRecord:
     modes: Sequence[NDArray[np.uint8]]
     named: Mapping[int, str]
     shown: Mapping[str, Sequence[Sequence[str]]]
+    approaches: Mapping[str, Directions]
+    spreads: Sequence[Sequence[str]]
+    demonstrators: Sequence[Sequence[str]]
     ambiguity: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     @property
@@ -86,7 +101,9 @@ def inspected_page(record: InspectedRecord) -> str:
         _found(record),
         _replayed(record),
         _contact(record),
+        approach_section(record.approaches, record.spreads),
         _actions(record),
+        _demonstrators(record),
         section("numbers", "Numbers", table("What was measured", ["", ""], record.numbers)),
     ]
     return whole_page(f"{record.task}: {record.name}", _LINKS, sections)
@@ -212,3 +229,16 @@ def _actions(record: InspectedRecord) -> Html:
         axes.set_ylabel("states", color=MUTED)
         picture = to_svg(drawing, "ambiguity", said)
     return section("actions", "Actions", figure(picture, said))
+
+
+def _demonstrators(record: InspectedRecord) -> Html:
+    head, *rows = record.demonstrators
+    if not rows:
+        said = "The file does not tell two demonstrators apart."
+        return section("demonstrators", "Demonstrators", tag("p", said))
+    said = (
+        "Beyond chance: by permutation tests at 5 %, corrected for all that are made. Actions differ in spreads of the"
+    )
+    said += " actions, at the nearest alike states of other episodes, of one's own and of the others'."
+    found = table("Demonstrators, each against all others", head, rows)
+    return section("demonstrators", "Demonstrators", found, tag("p", said))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrasp.errors import InputError
+from regrasp.simulation.kinematics import put
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def render_states(
     data = mujoco.MjData(model)
     with _context(model, width, height) as context:
         for state, picture in zip(states, pictures, strict=True):
-            _place(model, data, state)
+            put(model, data, state)
+            mujoco.mj_camlight(model, data)
             mujoco.mjv_updateScene(model, data, option, None, view, int(mujoco.mjtCatBit.mjCAT_ALL), scene)
             mujoco.mjr_render(rectangle, scene, context)
             mujoco.mjr_readPixels(picture, depth, rectangle, context)
@@ -92,16 +94,6 @@ def _free_view(camera: Camera) -> mujoco.MjvCamera:
     view.lookat[:] = camera.lookat
     view.distance, view.azimuth, view.elevation = camera.distance, camera.azimuth, camera.elevation
     return view
-
-
-def _place(model: mujoco.MjModel, data: mujoco.MjData, state: NDArray[np.float64]) -> None:
-    ends = np.cumsum([model.nq, model.nv, 3 * model.nmocap])
-    data.qpos[:], data.qvel[:], mocap, turned = np.split(state, ends)
-    data.mocap_pos[:] = mocap.reshape(-1, 3)
-    if turned.size:
-        data.mocap_quat[:] = turned.reshape(-1, 4)
-    mujoco.mj_kinematics(model, data)
-    mujoco.mj_camlight(model, data)
 
 
 @contextmanager

@@ -15,6 +15,9 @@ from regrasp.fields import Fields
 MARKS = ("contact_entry", "disturbed", "lost", "recovered", "success", "dropped")
 """What regrasp marks in its own episodes; a mark is the control step of it, numbered as in trials."""
 
+WHO = ("demonstrator", "operator", "user", "subject")
+"""Keys of an episode's provenance that name who recorded it, the first that is there."""
+
 
 @dataclass(frozen=True)
 class Contents:

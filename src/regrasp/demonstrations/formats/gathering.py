@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.demonstrations.formats.contents import Contents, Unfit, check_actions, check_episode, to_float32, to_modes
+from regrasp.demonstrations.formats.contents import (
+    WHO,
+    Contents,
+    Unfit,
+    check_actions,
+    check_episode,
+    to_float32,
+    to_modes,
+)
 from regrasp.demonstrations.formats.json_text import parse_object
 from regrasp.demonstrations.formats.recording import Fact, Recording, Source
 from regrasp.demonstrations.formats.rows import Rows
@@ -117,7 +125,8 @@ def _provenance(source: Source, recording: Recording) -> Mapping[str, str]:
     if isinstance(known, str):
         parsed = parse_object(source.path, f"{recording.place}, provenance", known)
         return {str(name): str(value) for name, value in parsed.items()}
-    return {"format": source.format, "file": source.path.name, "episode": recording.place.rsplit("/", 1)[-1]}
+    named = {key: str(recording.facts[key]) for key in WHO if key in recording.facts}
+    return {"format": source.format, "file": source.path.name, "episode": recording.place.rsplit("/", 1)[-1]} | named
 
 
 def _fields(source: Source) -> dict[str, Fields]:

@@ -54,8 +54,16 @@ def child(path: Path, parent: h5py.Group, name: str, kind: type) -> Any:
 
 def check_numbers(path: Path, dataset: h5py.Dataset) -> None:
     """Refuses anything but an array of numbers that is really in the file."""
+    if dataset.dtype.kind not in "fiub":
+        place = dataset.name.lstrip("/")
+        raise InputError(path, place, f"type {dataset.dtype}, shape {dataset.shape}", "an array of numbers")
+    check_array(path, dataset)
+
+
+def check_array(path: Path, dataset: h5py.Dataset) -> None:
+    """Refuses anything but an array that is really in the file."""
     place = dataset.name.lstrip("/")
-    if dataset.dtype.kind not in "fiub" or dataset.shape is None or dataset.ndim == 0:
+    if dataset.shape is None or dataset.ndim == 0:
         raise InputError(path, place, f"type {dataset.dtype}, shape {dataset.shape}", "an array of numbers")
     if dataset.external or dataset.is_virtual:
         raise InputError(path, place, "data kept in another file", "data in this file")

@@ -128,6 +128,6 @@ def _recording(
     if len(set(f.name for f in features.values())) < len(features):
         raise InputError(path, place, "two columns for one array", "a column for each")
     known = {"tasks": json.dumps(list(episode.tasks))} if episode.tasks else {}
-    recording = Recording(place, len(table), arrays, known | dict(facts))
+    recording = Recording(place, len(table), arrays, known | dict(episode.who) | dict(facts))
     check_recording(path, recording)
     return recording

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from regrasp.demonstrations.formats.columns import array_of, read_group
+from regrasp.demonstrations.formats.contents import WHO
 from regrasp.demonstrations.formats.json_text import parse_object
 from regrasp.errors import InputError
 
@@ -19,13 +20,14 @@ TABLE = ("episode_index", "length", "dataset_from_index", "data/chunk_index", "d
 
 @dataclass(frozen=True)
 class Listed:
-    """One episode of the table: its number, steps, file, first row there, tasks."""
+    """One episode of the table: its number, steps, file, first row there, tasks, and who recorded it if it says so."""
 
     number: int
     steps: int
     file: Path
     first: int
     tasks: tuple[str, ...]
+    who: Mapping[str, str]
 
 
 @dataclass
@@ -112,7 +114,7 @@ def _new(path: Path) -> list[Listed]:
             for name in TABLE:
                 if name not in names:
                     raise InputError(file, name, "no such column", "a table of episodes", names[:20])
-            wanted = [*TABLE, *(["tasks"] if "tasks" in names else [])]
+            wanted = [*TABLE, *(name for name in ("tasks", *WHO) if name in names)]
             rows += opened.read(columns=wanted, use_threads=False).to_pylist()
     if any(type(row[name]) is not int or row[name] < 0 for row in rows for name in TABLE):
         raise InputError(path, "meta/episodes", "a value that is missing or below 0", "whole numbers")
@@ -125,7 +127,7 @@ def _new(path: Path) -> list[Listed]:
         first = firsts.setdefault(file, begin)
         if row["episode_index"] != number or begin < first:
             raise InputError(path, f"meta/episodes, episode {number}", f"{row}"[:90], "episodes and rows in order")
-        listed.append(Listed(number, int(row["length"]), file, begin - first, _tasks(row.get("tasks"))))
+        listed.append(Listed(number, int(row["length"]), file, begin - first, _tasks(row.get("tasks")), _who(row)))
     return listed
 
 
@@ -143,8 +145,13 @@ def _old(path: Path, info: Mapping[str, Any]) -> list[Listed]:
         if type(number) is not int or type(steps) is not int or number != len(listed) or steps < 0:
             raise InputError(table, f"line {len(listed) + 1}", f"{row}"[:90], f"episode {len(listed)} and its length")
         file = path / OLD_DATA.format(episode_chunk=number // size, episode_index=number)
-        listed.append(Listed(number, steps, file, 0, _tasks(row.get("tasks"))))
+        listed.append(Listed(number, steps, file, 0, _tasks(row.get("tasks")), _who(row)))
     return listed
+
+
+def _who(row: Mapping[str, Any]) -> dict[str, str]:
+    """What an extra column of the table says; LeRobot itself has none for it."""
+    return {key: str(row[key]) for key in WHO if isinstance(row.get(key), str | int)}
 
 
 def _tasks(told: Any) -> tuple[str, ...]:

@@ -36,10 +36,15 @@ def placing(path: Path) -> Iterator[Path]:
 
 def check_new(path: Path) -> None:
     """Refuses a name that is taken, or that no folder is there for."""
-    if path.exists() or path.is_symlink():
-        raise InputError(path, "", "something of that name", "a new name")
+    check_free(path)
     if not path.parent.is_dir():
         raise InputError(path, "", f"no folder {path.parent}", "a name in an existing folder")
+
+
+def check_free(path: Path) -> None:
+    """Refuses a name that is taken."""
+    if path.exists() or path.is_symlink():
+        raise InputError(path, "", "something of that name", "a new name")
 
 
 def _remove(path: Path) -> None:

@@ -16,8 +16,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from regrasp.demonstrations.formats.contents import Contents, check_actions, check_episode, to_float32, to_modes
-from regrasp.demonstrations.formats.hdf5 import child, numbers, opened, text, whole
+from regrasp.demonstrations.formats.contents import WHO, Contents, check_actions, check_episode, to_float32, to_modes
+from regrasp.demonstrations.formats.hdf5 import check_array, child, facts, numbers, opened, text, whole
 from regrasp.demonstrations.formats.json_text import parse_object
 from regrasp.episode import Episode
 from regrasp.errors import InputError
@@ -26,6 +26,8 @@ from regrasp.fields import Fields
 FORMAT = 1
 """Version of our own keys, stored as the attribute `regrasp_format` of `data`."""
 _NUMBER = re.compile(r"demo_([0-9]{1,18})")
+_OPERATOR = re.compile(r"(.*_)?operator_[0-9]+")
+"""Filter keys that name who recorded an episode, as `better_operator_1` in robomimic's own multi-human files."""
 
 
 def read_robomimic(path: Path) -> Contents:
@@ -34,7 +36,8 @@ def read_robomimic(path: Path) -> Contents:
         data = child(path, file, "data", h5py.Group)
         own = _is_own(path, data)
         names = episode_names(path, data)
-        episodes = tuple(_episode(path, child(path, data, name, h5py.Group), own) for name in names)
+        who = {} if own else operators(path, file)
+        episodes = tuple(_episode(path, child(path, data, name, h5py.Group), own, who.get(name)) for name in names)
         _check_total(path, data, episodes)
         return Contents(
             format="robomimic",
@@ -66,7 +69,20 @@ def episode_names(path: Path, data: h5py.Group) -> list[str]:
     return sorted(numbers, key=lambda name: (int(name[5:]), name))
 
 
-def _episode(path: Path, demo: h5py.Group, own: bool) -> Episode:
+def operators(path: Path, file: h5py.File) -> dict[str, str]:
+    """Episode → who recorded it, as far as the filter keys tell."""
+    found: dict[str, str] = {}
+    mask = file.get("mask")
+    for key in mask if isinstance(mask, h5py.Group) else ():
+        if _OPERATOR.fullmatch(key):
+            names = child(path, mask, key, h5py.Dataset)
+            if names.dtype.kind == "S" and names.ndim:
+                check_array(path, names)
+                found |= {name.decode(errors="replace"): key for name in np.ravel(names[()]).tolist()}
+    return found
+
+
+def _episode(path: Path, demo: h5py.Group, own: bool, who: str | None) -> Episode:
     place = demo.name.lstrip("/")
     actions = numbers(path, demo, "actions")
     check_actions(path, place, actions)
@@ -74,8 +90,8 @@ def _episode(path: Path, demo: h5py.Group, own: bool) -> Episode:
     if samples != len(actions):
         raise InputError(path, f"{place}, attribute num_samples", f"{samples}", f"{len(actions)}, the rows of actions")
     rewards = numbers(path, demo, "rewards").astype(np.float64)
-    facts = _own_facts(path, demo) if own else _foreign_facts(path, demo, samples)
-    episode = Episode(actions=to_float32(actions), rewards=rewards, **facts)
+    known = _own_facts(path, demo) if own else _foreign_facts(path, demo, samples, {"operator": who} if who else {})
+    episode = Episode(actions=to_float32(actions), rewards=rewards, **known)
     check_episode(path, place, episode)
     return episode
 
@@ -105,7 +121,7 @@ def _own_facts(path: Path, demo: h5py.Group) -> dict[str, Any]:
     return facts
 
 
-def _foreign_facts(path: Path, demo: h5py.Group, steps: int) -> dict[str, Any]:
+def _foreign_facts(path: Path, demo: h5py.Group, steps: int, who: Mapping[str, str]) -> dict[str, Any]:
     """What robomimic's layout alone tells: the last observation is `next_obs[T - 1]`, or does not exist."""
     obs = child(path, demo, "obs", h5py.Group)
     groups = [g for g in obs if len(child(path, obs, g, h5py.Dataset).shape) in (1, 2)]
@@ -120,8 +136,9 @@ def _foreign_facts(path: Path, demo: h5py.Group, steps: int) -> dict[str, Any]:
                 place = f"{name.lstrip('/')}/{group}"
                 raise InputError(path, place, f"{len(part)} rows", f"{steps}, as many as actions")
         observations[group] = np.concatenate([rows, last[-1:]]).reshape(steps + 1, -1)
+    stated = {key: str(fact) for key, fact in facts(demo, []).items() if key in WHO}
     provenance = {"format": "robomimic", "file": path.name, "episode": demo.name.rsplit("/", 1)[-1]}
-    return {"observations": observations, "terminal_observed": observed, "provenance": provenance}
+    return {"observations": observations, "terminal_observed": observed, "provenance": provenance | dict(who) | stated}
 
 
 def _joined(path: Path, rows: h5py.Group, final: h5py.Group, name: str) -> NDArray[Any]:

@@ -8,6 +8,7 @@ Isaac Lab's have no `rewards` and no `dones`, `states` as a group with rows *aft
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -15,7 +16,7 @@ import numpy as np
 
 from regrasp.demonstrations.formats.hdf5 import child, facts, numbers, opened, tree
 from regrasp.demonstrations.formats.recording import Fact, Recording, Source, check_recording, root
-from regrasp.demonstrations.formats.robomimic import episode_names
+from regrasp.demonstrations.formats.robomimic import episode_names, operators
 from regrasp.demonstrations.formats.rows import Rows
 from regrasp.errors import InputError
 
@@ -59,8 +60,13 @@ def open_robomimic(path: Path) -> Iterator[Source]:
         known = {name: fact for name, fact in known.items() if name not in _REWRITTEN}
         losses += [f"mask/{key}: filter keys are drawn anew" for key in _masks(file) if key not in ("train", "valid")]
 
+        who = operators(path, file)
+
         def recording(index: int) -> Recording:
-            return _recording(path, child(path, data, names[index], h5py.Group), derived)
+            found = _recording(path, child(path, data, names[index], h5py.Group), derived)
+            return (
+                replace(found, facts={"operator": who[names[index]], **found.facts}) if names[index] in who else found
+            )
 
         yield Source("robomimic", path, len(names), recording, known, tuple(losses))
 

@@ -1,20 +1,15 @@
-"""Do alike states have alike actions, and does something beside the hand limit them?"""
+"""Do alike states have alike actions, from whomever, and does something beside the hand limit or shake them?"""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from regrasp.demonstrations.inspection.scale import Floats, Scale, scale_of
+from regrasp.demonstrations.inspection.alike import Alike, alike
+from regrasp.demonstrations.inspection.demonstrators import Demonstrator, compared, demonstrators
+from regrasp.demonstrations.replay import Replay
 from regrasp.episode import Episode
-
-STATES = 2000
-"""States that are compared with each other, spread evenly over all."""
-NEIGHBOURS = 5
-WHO = ("demonstrator", "operator", "user", "subject")
-"""Keys of an episode's provenance that name who recorded it."""
+from regrasp.scale import Floats
 
 
 @dataclass(frozen=True)
@@ -25,37 +20,35 @@ class Consistency:
         ambiguity: (M,) per state: how much the actions in its nearest states of other episodes differ from its own,
             relative to two states at random. Near 0 one state has one action; from 1 on its surroundings say nothing,
             and the mean of its neighbours' actions, which a Gaussian clone learns, may be none of them.
+        jitter: (E,) per episode, how far an action lies from the line through its neighbours in time [spreads of the
+            actions], root mean square: what changes to and fro from one control step to the next.
         pinned: share of action components at exactly the largest or smallest value of their column, where that is
             inside the action interface's limits of ±1: what another limit leaves.
         demonstrators: who → their number of episodes; empty where the file does not say.
+        compared: the same, compared with each other; empty unless there are two of them.
     """
 
     ambiguity: Floats
+    jitter: Floats
     pinned: float
     demonstrators: Mapping[str, int]
+    compared: tuple[Demonstrator, ...] = ()
 
 
-def consistency(episodes: Sequence[Episode]) -> Consistency:
-    """Of two episodes or more."""
-    return Consistency(_ambiguity(episodes), _pinned(episodes), _demonstrators(episodes))
+def consistency(episodes: Sequence[Episode], played: Sequence[Replay] = ()) -> Consistency:
+    """Of two episodes or more; `played` are the replays of those that have a start."""
+    near = alike(episodes)
+    jitter = np.array([_jitter(episode, near) for episode in episodes])
+    people = compared(episodes, played, near, jitter)
+    return Consistency(near.ambiguity(), jitter, _pinned(episodes), demonstrators(episodes), people)
 
 
-def _ambiguity(episodes: Sequence[Episode]) -> Floats:
-    scale = scale_of(episodes)
-    states = np.concatenate([episode.observations["policy"][:-1] for episode in episodes]) / scale.spread
-    actions = np.concatenate([episode.actions for episode in episodes]).astype(np.float64)
-    own = np.repeat(np.arange(len(episodes)), [episode.steps for episode in episodes])
-    rows = np.unique(np.linspace(0, len(states) - 1, min(STATES, len(states))).astype(int))
-    states, actions, own = states[rows], actions[rows], own[rows]
-    distance = torch.cdist(torch.from_numpy(states), torch.from_numpy(states)).numpy()
-    distance[own[:, None] == own[None]] = np.inf
-    near = np.argsort(distance, axis=1, kind="stable")[:, :NEIGHBOURS]
-    measure = Scale(actions)
-    others = measure.size(actions[near] - actions[:, None]).mean(1)
-    shuffled = np.random.default_rng(0).permutation(len(actions))
-    anywhere = measure.size(actions - actions[shuffled]).mean()
-    found: Floats = others / max(float(anywhere), 1e-12)
-    return found
+def _jitter(episode: Episode, near: Alike) -> float:
+    actions = episode.actions.astype(np.float64)
+    if len(actions) < 3:
+        return 0.0
+    off = near.measure.size(actions[1:-1] - (actions[:-2] + actions[2:]) / 2)
+    return float(np.sqrt(np.mean(off**2)))
 
 
 def _pinned(episodes: Sequence[Episode]) -> float:
@@ -67,13 +60,3 @@ def _pinned(episodes: Sequence[Episode]) -> float:
         count = (actions == limit).sum(0)[inside]
         repeated += int(count[count > 1].sum())
     return repeated / max(int(moving.sum()) * len(actions), 1)
-
-
-def _demonstrators(episodes: Sequence[Episode]) -> dict[str, int]:
-    counts: defaultdict[str, int] = defaultdict(int)
-    for episode in episodes:
-        for key in WHO:
-            if episode.provenance.get(key):
-                counts[episode.provenance[key]] += 1
-                break
-    return dict(sorted(counts.items()))

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regrasp.contact import NO_CONTACT, mode_name, stretches
-from regrasp.demonstrations.inspection.scale import Scale
 from regrasp.demonstrations.replay import Replay
 from regrasp.episode import Episode
+from regrasp.scale import Scale
 from regrasp.seeding import numpy_stream
 from regrasp.tasks.environment import Environment
 from regrasp.tasks.task import Task

@@ -1,7 +1,7 @@
 """Which episodes of a set are kept, which control steps of them, and why not the others."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from regrasp.contact import mode_name
 from regrasp.demonstrations.inspection.coverage import mode_at_entry, stillness
-from regrasp.demonstrations.inspection.scale import Scale, scale_of
+from regrasp.demonstrations.inspection.observed import scale_of
 from regrasp.demonstrations.replay import Replay, replay
 from regrasp.episode import Episode
+from regrasp.scale import Scale
 from regrasp.tasks.task import Task
 
 ALIKE = 1e-3
@@ -75,11 +76,10 @@ def judge_fates(task: Task, episodes: Sequence[Episode], rules: Rules, threads: 
     played: dict[int, Replay] = {}
     if started and (rules.success or rules.balance is not None):
         played = dict(zip(started, replay(task, [episodes[place] for place in started], threads), strict=True))
-    reasons = [_failed(played, rules), _repeated(episodes, scale, rules), _poor(episodes, rules)]
-    dropped: dict[int, str] = {}
-    for reason in reasons:
-        dropped = {**reason, **dropped}
-    dropped = {**_crowded(task, played, dropped, rules), **dropped}
+    dropped = {**_repeated(episodes, scale, rules), **_failed(played, rules)}
+    # What an outlier is, and how many there are of a contact, is asked of what is left.
+    dropped |= _poor(episodes, dropped, rules)
+    dropped |= _crowded(task, played, dropped, rules)
     still = stillness(episodes, scale) if rules.idle else [np.zeros(episode.steps, bool) for episode in episodes]
     return [Fate(0, 0, dropped[place]) if place in dropped else _trimmed(one) for place, one in enumerate(still)]
 
@@ -110,19 +110,20 @@ def _alike(one: Episode, other: Episode, scale: Scale) -> bool:
     return bool(apart.max() <= ALIKE and np.abs(one.actions - other.actions).max() <= ALIKE)
 
 
-def _poor(episodes: Sequence[Episode], rules: Rules) -> dict[int, str]:
-    if not rules.outliers:
+def _poor(episodes: Sequence[Episode], dropped: Collection[int], rules: Rules) -> dict[int, str]:
+    returns = {place: float(one.rewards.sum()) for place, one in enumerate(episodes) if place not in dropped}
+    if not rules.outliers or not returns:
         return {}
-    returns = np.array([episode.rewards.sum() for episode in episodes])
-    low, high = np.quantile(returns, (0.25, 0.75))
+    low, high = np.quantile(list(returns.values()), (0.25, 0.75))
     least = low - SPREAD * (high - low)
     return {
-        int(place): f"its return {returns[place]:.4g} is below {least:.4g}, where outliers begin"
-        for place in np.flatnonzero(returns < least)
+        place: f"its return {each:.4g} is below {least:.4g}, where outliers begin"
+        for place, each in returns.items()
+        if each < least
     }
 
 
-def _crowded(task: Task, played: Mapping[int, Replay], dropped: Mapping[int, str], rules: Rules) -> dict[int, str]:
+def _crowded(task: Task, played: Mapping[int, Replay], dropped: Collection[int], rules: Rules) -> dict[int, str]:
     found: dict[int, str] = {}
     if rules.balance is None:
         return found

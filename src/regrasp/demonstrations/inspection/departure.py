@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from regrasp.demonstrations.inspection.scale import Floats, Scale, observed
+from regrasp.demonstrations.inspection.observed import observed
 from regrasp.demonstrations.replay import Replay, replay
 from regrasp.episode import Episode
+from regrasp.scale import Floats, Scale
 from regrasp.tasks.task import Task
 
 APART = 0.1

@@ -7,10 +7,11 @@ from typing import Literal
 import numpy as np
 
 from regrasp.demonstrations.dataset import DemonstrationSet
+from regrasp.demonstrations.inspection.approach import Approach, approaches, spread_of
 from regrasp.demonstrations.inspection.consistency import Consistency, consistency
 from regrasp.demonstrations.inspection.coverage import Coverage, coverage
 from regrasp.demonstrations.inspection.departure import EARLY, Departure, departure, lag_errors, lag_of
-from regrasp.demonstrations.inspection.scale import scale_of
+from regrasp.demonstrations.inspection.observed import scale_of
 from regrasp.demonstrations.replay import Replay, replay
 from regrasp.demonstrations.summary import Summary, summarise
 from regrasp.tasks.task import Task
@@ -25,6 +26,8 @@ AMBIGUOUS = 0.2
 """Share of states in whose surroundings actions differ as much as anywhere."""
 ENTERED, SUCCEEDED = 0.8, 0.5
 STARTS = 0.5
+NARROW = np.deg2rad(45.0)
+"""Approaches that all lie within this angle of their mean direction are one."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Inspection:
         played: replays of the episodes that have a start state.
         departures: of the same.
         lags: lag of the actions → error of such replays; empty without start states.
+        approaches: of those that come into contact from somewhere, one per touching region.
         coverage, consistency: see there; None where there is nothing to measure.
     """
 
@@ -62,6 +66,7 @@ class Inspection:
     played: tuple[Replay, ...]
     departures: tuple[Departure, ...]
     lags: Mapping[int, float]
+    approaches: tuple[Approach, ...]
     coverage: Coverage
     consistency: Consistency | None
 
@@ -77,8 +82,9 @@ def inspect(demonstrations: DemonstrationSet, task: Task, threads: int = 0) -> I
         played=tuple(played),
         departures=tuple(departure(old, new, scale) for old, new in zip(started, played, strict=True)),
         lags=lag_errors(task, started, scale, threads) if started else {},
+        approaches=tuple(approaches(task, played)),
         coverage=coverage(task, episodes, played, scale),
-        consistency=consistency(episodes) if len(episodes) > 1 else None,
+        consistency=consistency(episodes, played) if len(episodes) > 1 else None,
     )
 
 
@@ -151,6 +157,22 @@ def _coverage(found: Inspection, teaches: Sequence[str]) -> Iterator[Finding]:
     if count and not shown.broken and not shown.lost:
         said = "no episode loses its contact and finds it again"
         yield Finding("no corrections", "note", said, "record some from a disturbed hand", ("entering RL",))
+    yield from _approached(found.approaches)
+
+
+def _approached(found: Sequence[Approach]) -> Iterator[Finding]:
+    """A note at most: many an object can be reached from one side alone."""
+    if len({one.episode for one in found}) < 3:
+        return
+    spread = spread_of([one.object for one in found])
+    if spread.widest <= NARROW:
+        episodes = len({one.episode for one in found})
+        said = (
+            f"in all {episodes} episodes what touches comes within {np.rad2deg(spread.widest):.0f}° of one direction, "
+        )
+        said += f"({', '.join(f'{part:.2f}' for part in spread.mean)}) in the object's frame"
+        advice = "record approaches from other sides, if the object can be reached and starts differ there"
+        yield Finding("one approach", "note", said, advice)
 
 
 def _consistency(found: Consistency | None) -> Iterator[Finding]:
@@ -164,6 +186,11 @@ def _consistency(found: Consistency | None) -> Iterator[Finding]:
         said = f"around {unclear:.0%} of the states actions differ as much as anywhere"
         advice = 'one demonstrator, one way of doing it; or a head for several: bc.head = "flow"'
         yield Finding("ambiguous actions", "doubt", said, advice, ("cloning",))
+    differing = [one for one in found.compared if one.differs]
+    if differing:
+        said = "; ".join(f"{one.name or 'those not named'}: {', '.join(one.differs)}" for one in differing)
+        advice = 'compare them; clone one of them alone, or with a head for several ways: bc.head = "flow"'
+        yield Finding("unlike demonstrators", "note", f"differ from the others beyond chance: {said}", advice)
 
 
 def verdict(every: Sequence[Finding], use: Use) -> str:

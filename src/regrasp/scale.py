@@ -1,11 +1,7 @@
-"""A common measure for columns of different units: how far they spread over the demonstrations."""
-
-from collections.abc import Sequence
+"""A common measure for columns of different units: how far they spread over many rows."""
 
 import numpy as np
 from numpy.typing import NDArray
-
-from regrasp.episode import Episode
 
 Floats = NDArray[np.float64]
 FLAT = 1e-2
@@ -25,14 +21,3 @@ class Scale:
         """(…, C) → (…): root mean square over columns, in spreads; 1 is one spread off in every column."""
         found: Floats = np.sqrt(np.mean((difference / self.spread) ** 2, axis=-1))
         return found
-
-
-def observed(episode: Episode) -> NDArray[np.float32]:
-    """The policy's observations (T + 1, O), or (T, O) where the last one was never observed."""
-    rows = episode.observations["policy"]
-    return rows if episode.terminal_observed else rows[:-1]
-
-
-def scale_of(episodes: Sequence[Episode]) -> Scale:
-    """Of what the policy observes in them."""
-    return Scale(np.concatenate([observed(episode) for episode in episodes]))
