@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from regrasp.demonstrations.formats.hdf5 import child, facts, numbers, opened, tree
+from regrasp.demonstrations.formats.hdf5_text import Texts
 from regrasp.demonstrations.formats.recording import Fact, Recording, Source, check_recording, root
 from regrasp.demonstrations.formats.robomimic import episode_names
 from regrasp.demonstrations.formats.rows import Rows
@@ -25,7 +26,7 @@ TURNS = "states/…/root_pose: the file does not say whether quaternions are wxy
 """Isaac Lab changed their order with version 3.0."""
 CONVERTED = "regrasp_recordings"
 """Attribute of `data` in a file that was converted from another format."""
-_REWRITTEN = ("total", "done_mode", "env_args", CONVERTED)
+_REWRITTEN = ("total", "done_mode", CONVERTED)
 """Attributes of `data` that a writer sets anew."""
 
 
@@ -52,15 +53,15 @@ def open_robomimic(path: Path) -> Iterator[Source]:
         data = child(path, file, "data", h5py.Group)
         names = episode_names(path, data)
         losses: list[str] = []
-        known = facts(data, losses)
+        texts = Texts(path)
+        # `env_args` of a file that regrasp recorded is the task's name.
+        known = facts(data, losses, texts, ("env_args",) if "regrasp_format" in data.attrs else ())
         derived = "done_mode" in known
-        if derived or CONVERTED in known:
-            losses.clear()  # `env_args` of a file that regrasp wrote is the task's name
         known = {name: fact for name, fact in known.items() if name not in _REWRITTEN}
         losses += [f"mask/{key}: filter keys are drawn anew" for key in _masks(file) if key not in ("train", "valid")]
 
         def recording(index: int) -> Recording:
-            return _recording(path, child(path, data, names[index], h5py.Group), derived)
+            return _recording(path, child(path, data, names[index], h5py.Group), derived, texts)
 
         yield Source("robomimic", path, len(names), recording, known, tuple(losses))
 
@@ -70,7 +71,7 @@ def _masks(file: h5py.File) -> list[str]:
     return list(mask) if isinstance(mask, h5py.Group) else []
 
 
-def _recording(path: Path, demo: h5py.Group, derived: bool) -> Recording:
+def _recording(path: Path, demo: h5py.Group, derived: bool, texts: Texts) -> Recording:
     place, losses = demo.name.lstrip("/"), list[str]()
     derived = derived or "done_mode" in demo.attrs
     skipped = _OBSERVED | {"dones"} if derived else _OBSERVED
@@ -79,7 +80,7 @@ def _recording(path: Path, demo: h5py.Group, derived: bool) -> Recording:
     arrays |= _observations(path, demo, losses)
     if any(root(name) == "states" and name.endswith("/root_pose") for name in arrays):
         losses.append(TURNS)
-    known = facts(demo, losses)
+    known = facts(demo, losses, texts)
     known.pop("done_mode", None)
     if known.pop("num_samples", steps) != steps:
         raise InputError(path, f"{place}, attribute num_samples", "another number", f"{steps}, the rows of actions")
