@@ -14,9 +14,8 @@ from owner_sides import ENVIRONMENT, Differs, compared, ours, renamed, theirs, t
 
 import regrasp
 from regrasp.demonstrations.converting import convert
-from regrasp.demonstrations.formats import Storage, read_contents, write_robomimic
+from regrasp.demonstrations.formats import read_contents
 from regrasp.demonstrations.formats.keys import Keys
-from regrasp.tasks import TASKS
 
 SHIPPED = Path(regrasp.__file__).parent / "data"
 PLANAR, CUBE = SHIPPED / "planar-turn.hdf5", SHIPPED / "cube-reorient.hdf5"
@@ -55,9 +54,9 @@ def _robomimic_opens(path: Path) -> Callable[[Path], str]:
     return lambda folder: compared(_robomimic_names(path), told("robomimic", folder, path, "obs"))
 
 
-def _robomimic_recorded(folder: Path) -> str:
-    found, task, path = read_contents(PLANAR), TASKS["planar-turn"], folder / "recorded.hdf5"
-    write_robomimic(path, found.episodes, task.name, task.interface, found.observations, Storage())
+def _robomimic_following(folder: Path) -> str:
+    path = folder / "following.hdf5"
+    convert(PLANAR, path, "robomimic", next_obs=True)
     return compared(_robomimic_names(path, following=True), told("robomimic", folder, path, "next_obs"))
 
 
@@ -254,7 +253,7 @@ def _d4rl_writes(folder: Path) -> str:
 CHECKS = (
     Check("robomimic", OPENED, "planar-turn.hdf5 (SequenceDataset)", _robomimic_opens(PLANAR)),
     Check("robomimic", OPENED, "cube-reorient.hdf5 (SequenceDataset)", _robomimic_opens(CUBE)),
-    Check("robomimic", OPENED, "a recorded file with next_obs", _robomimic_recorded),
+    Check("robomimic", OPENED, "planar-turn after `demos convert --next-obs`", _robomimic_following),
     Check("robomimic", OPENED, "LeRobot's dataset, converted with --next-obs", _robomimic_converted),
     Check("robomimic", OPENED, "Isaac Lab's file, converted", _robomimic_isaac),
     Check("robomimic", TRAINED, "planar-turn.hdf5 (its train script and bc.json)", _robomimic_trains),
