@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,8 +31,10 @@ def theirs(side: str, *arguments: object, **variables: object) -> str:
     # robomimic asks for two torch threads, which on a busy machine wait for each other.
     quiet = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "TQDM_DISABLE": "1"}
     command = [str(PYTHON), "-W", "ignore", str(HERE / "by_owners" / f"{side}_side.py"), *map(str, arguments)]
-    given = os.environ | quiet | {name: str(value) for name, value in variables.items()}
-    done = subprocess.run(command, capture_output=True, text=True, env=given, check=False)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    given = kept | quiet | {name: str(value) for name, value in variables.items()}
+    with tempfile.TemporaryDirectory() as home:  # several keep caches there
+        done = subprocess.run(command, capture_output=True, text=True, env=given | {"HOME": home}, check=False)
     if done.returncode:
         raise Differs(f"{side} {arguments[0]}: " + (done.stderr.strip().splitlines() or ["no word"])[-1][:300])
     return done.stdout
