@@ -74,3 +74,16 @@ def test_what_is_no_text_is_none(tmp_path: Path) -> None:
             "a",
             None,
         ]
+
+
+def test_attributes_further_down_are_a_loss(tmp_path: Path) -> None:
+    """As MimicGen's, beside the arrays of `datagen_info`."""
+
+    def generated(file: h5py.File) -> None:
+        file["data/demo_2/datagen_info/eef_pose"] = np.zeros((4, 4, 4))
+        file["data/demo_2/datagen_info"].attrs["env_interface_name"] = "Lift"
+        file["data/demo_2/obs/policy"].attrs["unit"] = 1
+
+    losses = convert(foreign(tmp_path / "theirs", generated), tmp_path / "out", "robomimic").losses
+    assert losses["datagen_info: its attributes"] == losses["policy: its attributes"] == 1
+    assert h5py.File(tmp_path / "out")["data/demo_1/datagen_info/eef_pose"].shape == (4, 4, 4)

@@ -84,12 +84,16 @@ def rows(path: Path, parent: h5py.Group, name: str) -> Rows:
 
 
 def tree(path: Path, group: h5py.Group, losses: list[str], skip: frozenset[str] = frozenset()) -> dict[str, Rows]:
-    """All arrays of numbers below a group, by their path in it; what is no such array is named among the losses.
+    """All arrays of numbers below a group, by their path in it; all else is named among the losses.
 
     `skip` names children that are left out without a word.
     """
     found: dict[str, Rows] = {}
     for name, node in _walk(path, group, "", _DEPTH, skip):
+        if len(node.attrs):
+            losses.append(f"{name}: its attributes")
+        if isinstance(node, h5py.Group):
+            continue
         if node.dtype.kind in "fiub" and node.shape:
             check_numbers(path, node)
             found[name] = Rows.of(node)
@@ -102,17 +106,18 @@ def tree(path: Path, group: h5py.Group, losses: list[str], skip: frozenset[str] 
 
 def _walk(
     path: Path, group: h5py.Group, prefix: str, depth: int, skip: frozenset[str] = frozenset()
-) -> Iterator[tuple[str, h5py.Dataset]]:
+) -> Iterator[tuple[str, h5py.HLObject]]:
+    """Groups and arrays below a group."""
     if not depth:
         raise InputError(path, prefix, f"groups {_DEPTH} deep", "a group that does not contain itself")
     for name in group:
         if name in skip:
             continue
         node = child(path, group, name, h5py.HLObject)
+        if isinstance(node, h5py.Group | h5py.Dataset):
+            yield f"{prefix}{name}", node
         if isinstance(node, h5py.Group):
             yield from _walk(path, node, f"{prefix}{name}/", depth - 1)
-        elif isinstance(node, h5py.Dataset):
-            yield f"{prefix}{name}", node
 
 
 def facts(node: h5py.HLObject, losses: list[str], texts: Texts, skip: tuple[str, ...] = ()) -> dict[str, Fact]:
