@@ -7,8 +7,8 @@ import pytest
 from fuzz_formats import BASES, trial
 
 COUNT = 250
-FEW = {"robomimic texts": 30}
-"""A process of its own reads the texts of each file."""
+FEW = {"robomimic texts": 30, "isaac": 50}
+"""A process of its own reads the texts of each of these files."""
 
 
 @pytest.mark.parametrize("name", BASES)
