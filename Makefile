@@ -1,4 +1,4 @@
-# make demo | test | check | format | install | peers; all but install make .venv first where it is missing or out of date.
+# make demo | test | check | format | install | peers | owners; all but install make .venv first where it is missing or out of date.
 
 .DEFAULT_GOAL := help
 VENV := .venv
@@ -10,11 +10,12 @@ PYTEST := $(VENV)/bin/python -m pytest
 PYTHONS := python3.11 python3.12 python3.13 python3.14 python3
 ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help install peers demo test check format
+.PHONY: help install peers owners demo test check format
 
 help:
 	@echo "make install   make .venv with everything regrasp needs"
 	@echo "make peers     the packages of other methods, for benchmarks/beside_peers.py"
+	@echo "make owners    the packages that own the formats, in .venv-owners, open our files; we open theirs"
 	@echo "make demo      embedded demonstrations -> cloning -> gate -> RL -> panel -> report, in runs/demo"
 	@echo "make test      run the tests"
 	@echo "make check     style, types and the rules on who may import whom"
@@ -42,6 +43,20 @@ $(STAMP): pyproject.toml constraints.txt
 
 peers: $(STAMP)
 	$(VENV)/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[peers]'
+
+# The owners' packages cannot be installed beside ours, nor with all their dependencies (benchmarks/by_owners).
+OWNERS := .venv-owners
+
+$(OWNERS)/.installed: benchmarks/by_owners/requirements.txt
+	$(VENV)/bin/python -m venv --clear $(OWNERS)
+	$(OWNERS)/bin/python -m pip install --disable-pip-version-check torch==2.13.0 -c constraints.txt
+	$(OWNERS)/bin/python -m pip install --disable-pip-version-check --no-deps -r $<
+	$(OWNERS)/bin/python -m pip install --disable-pip-version-check --no-deps --target $(OWNERS)/lerobot-0.3.3 \
+	  lerobot==0.3.3
+	@touch $@
+
+owners: $(STAMP) $(OWNERS)/.installed
+	$(VENV)/bin/python benchmarks/owners.py
 
 demo: $(STAMP)
 	$(VENV)/bin/regrasp run curricula/cube-reorient.toml --out runs/demo

@@ -30,13 +30,22 @@ from regrasp.demonstrations.converting import convert
 from regrasp.demonstrations.formats import read_contents
 from regrasp.demonstrations.formats.keys import Keys
 from regrasp.errors import InputError
-from robomimic_files import foreign, make_episode, write
+from robomimic_files import described, foreign, make_episode, write
 
 PATIENCE = 5.0
 """Seconds that one file may take."""
 MEMORY = 1000.0
 """Megabytes that the process may take."""
 HUGE = (2**31 - 1, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1, 0)
+
+
+def d4rl_old(folder: Path) -> Path:
+    """Without `timeouts`: cut where observations jump."""
+    path = FILES["d4rl"](folder)
+    with h5py.File(path, "r+") as file:
+        file["next_observations"] = np.roll(file["observations"][()], -1, axis=0)
+        del file["timeouts"]
+    return path
 
 
 def lerobot(folder: Path) -> Path:
@@ -60,6 +69,8 @@ BASES: dict[str, Callable[[Path], Path]] = {
     "dapg": dapg,
     **FILES,
     "robomimic": lambda folder: foreign(folder / "theirs"),
+    "robomimic texts": lambda folder: foreign(folder / "theirs", described),
+    "d4rl old": d4rl_old,
     "native": lambda folder: write(folder / "ours", [make_episode(4, seed) for seed in range(2)]),
     "lerobot": lerobot,
     "minari arrow": lambda folder: minari_arrow(folder / "toy"),

@@ -1,5 +1,6 @@
 """Small native and foreign HDF5 files for the tests of the robomimic layout."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,10 @@ GROUPS = {
     "policy": Fields([Field("angle", 2, "rad"), Field("handle", 1, "m")]),
     "privileged": Fields([Field("force", 4, "N")]),
 }
+
+
+ENVIRONMENT = {"env_name": "Lift", "type": 1, "env_kwargs": {"robots": "Panda", "note": "größer"}}
+MODEL = "<mujoco>" + "x" * 100_000 + "</mujoco>"
 
 
 def make_episode(steps: int = 6, seed: int = 0, with_states: bool = True) -> Episode:
@@ -60,3 +65,10 @@ def foreign(path: Path, change: Callable[[h5py.File], None] | None = None) -> Pa
         if change:
             change(file)
     return path
+
+
+def described(file: h5py.File) -> None:
+    """Text of variable length, as robomimic writes it."""
+    file["data"].attrs["env_args"] = json.dumps(ENVIRONMENT)
+    for demo in file["data"].values():
+        demo.attrs["model_file"] = MODEL + demo.name

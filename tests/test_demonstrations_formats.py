@@ -1,5 +1,6 @@
 """Files by others: recognised by content, read field by field, used for learning, refused in one sentence."""
 
+import gzip
 import json
 import re
 from collections.abc import Callable
@@ -160,3 +161,35 @@ def test_a_group_that_holds_itself_is_refused(tmp_path: Path) -> None:
         file["traj_0/obs_again"] = file["traj_0"]
     with pytest.raises(InputError, match="a group that does not contain itself"):
         read_contents(path)
+
+
+def test_d4rl_without_timeouts_is_cut_where_observations_jump(tmp_path: Path) -> None:
+    path = d4rl(tmp_path / "x")
+    with h5py.File(path, "r+") as file:
+        observed, ends = file["observations"][()], np.cumsum(STEPS)
+        following = np.roll(observed, -1, axis=0)
+        following[ends[[0, 2]] - 1] += 1
+        following[-1] += 1
+        file["next_observations"] = following
+        del file["timeouts"]
+    with open_source(path) as source:
+        assert [recording.steps for recording in source.recordings()] == list(STEPS)
+        assert "cut where observations jump" in source.recording(0).losses[0]
+        assert "the last 2 steps: an episode without an end" in source.losses
+    assert [episode.terminated for episode in read_contents(path).episodes] == [False, True, False]
+
+
+def test_maniskills_json_may_be_compressed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = maniskill(tmp_path / "x.h5")
+    packed = gzip.compress(path.with_suffix(".json").read_bytes())
+    path.with_suffix(".json").unlink()
+    beside = path.with_suffix(".json.gz")
+    beside.write_bytes(packed)
+    with open_source(path) as source:
+        assert [json.loads(str(r.facts["maniskill"]))["episode_seed"] for r in source.recordings()] == [0, 2, 10]
+    for damaged in (packed[:-9], packed[:20] + b"\xff\xff" + packed[22:], gzip.compress(bytes(1 << 27)), b"no gzip"):
+        beside.write_bytes(damaged)
+        assert main(["demos", "info", str(path)]) == 2
+        told = capsys.readouterr().err
+        assert "x.json.gz: found" in told
+        assert told.count("\n") == 1

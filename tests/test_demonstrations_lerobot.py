@@ -70,7 +70,10 @@ def test_the_layout_is_lerobots(tmp_path: Path) -> None:
     np.testing.assert_allclose(stats["mean"], rows.mean(0), rtol=1e-12)
     np.testing.assert_allclose(stats["std"], rows.std(0), rtol=1e-12)
     assert stats["count"] == [10]
-    assert pq.read_table(tmp_path / "out/meta/tasks.parquet").to_pydict() == {"task_index": [0], "task": ["toy"]}
+    tasks = pq.read_table(tmp_path / "out/meta/tasks.parquet")
+    assert tasks.to_pydict() == {"task_index": [0], "task": ["toy"]}
+    frame = pytest.importorskip("pandas").read_parquet(tmp_path / "out/meta/tasks.parquet")
+    assert (frame.index.tolist(), frame.columns.tolist()) == (["toy"], ["task_index"])
 
 
 def old_version(new: Path, folder: Path, chunk: int = 2) -> Path:

@@ -9,6 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
+from regrasp.cli import main
+from regrasp.demonstrations.dataset import digest_episodes
 from regrasp.demonstrations.formats import Storage, read_contents, write_robomimic
 from regrasp.episode import Episode
 from robomimic_files import GROUPS, INTERFACE, foreign, make_episode, write
@@ -133,3 +135,20 @@ def test_files_by_others_are_read_in_numeric_order(tmp_path: Path) -> None:
     assert set(with_next.observations) == {"policy", "gripper"}
     assert (with_next.states, with_next.start) == (None, None)
     assert with_next.provenance == {"format": "robomimic", "file": "theirs.hdf5", "episode": "demo_2"}
+
+
+def test_next_obs_is_written_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    episodes = [make_episode(6, 1), make_episode(4, 2, with_states=False)]
+    path = write(tmp_path / "plain", episodes, Storage(next_obs=False))
+    out = tmp_path / "out"
+    assert main(["demos", "convert", str(path), str(out), "--next-obs", "--json"]) == 0
+    with h5py.File(out) as file, h5py.File(write(tmp_path / "with", episodes)) as wanted:
+        for demo in wanted["data"]:
+            for group in ("policy", "privileged"):
+                place = f"data/{demo}/next_obs/{group}"
+                np.testing.assert_array_equal(file[place][()], wanted[place][()], strict=True)
+    assert digest_episodes(read_contents(out).episodes) == digest_episodes(episodes)
+    capsys.readouterr()
+    assert main(["demos", "convert", str(path), str(tmp_path / "o.h5"), "--to", "maniskill", "--next-obs"]) == 2
+    assert "--next-obs: found --to maniskill, expected --to robomimic" in capsys.readouterr().err
+    assert not (tmp_path / "o.h5").exists()

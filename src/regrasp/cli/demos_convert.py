@@ -21,6 +21,7 @@ def convert(
     out: Positional[Path],
     to: Format = "robomimic",
     keys: Path | None = None,
+    next_obs: bool = False,
     json: bool = False,
 ) -> None:
     """Write a demonstration file in another format, and list what is lost.
@@ -37,6 +38,8 @@ def convert(
         keys: a TOML file that names arrays: `[observations]` with lines like `policy = ["agent/qpos", "agent/qvel"]`
             joins arrays to one observation, `actions = [...]` does so for actions, `quaternions = "xyzw"` tells the
             order in Isaac Lab's poses, which are then turned to wxyz, `rate = 20` is the control rate in Hz.
+        next_obs: write robomimic's `next_obs` too, which its offline RL asks for and its cloning does not; it doubles
+            the observations.
         json: print one JSON object instead of tables.
     """
     from regrasp.demonstrations.converting import convert as write
@@ -44,7 +47,7 @@ def convert(
 
     named = read_keys(keys) if keys else None
     with _watched() as watch:
-        done = write(file, out, to, named, watch)
+        done = write(file, out, to, named, watch, next_obs)
     _tell({"file": str(file)}, json, [(out, to, done)])
 
 

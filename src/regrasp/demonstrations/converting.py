@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from regrasp.demonstrations.formats import WRITERS, open_source
+from regrasp.demonstrations.formats.hdf5_writing import observed
 from regrasp.demonstrations.formats.keys import Keys
 from regrasp.demonstrations.formats.placing import check_new
 from regrasp.demonstrations.formats.recording import Fact, Losses, Recording, Source, count_losses
@@ -26,10 +27,24 @@ class Converted:
     losses: Losses
 
 
-def convert(path: Path, out: Path, to: str, keys: Keys | None = None, watch: Watch = lambda _: None) -> Converted:
-    """Writes all episodes of a file in another format, or in the same under other names."""
+def convert(
+    path: Path,
+    out: Path,
+    to: str,
+    keys: Keys | None = None,
+    watch: Watch = lambda _: None,
+    next_obs: bool = False,
+) -> Converted:
+    """Writes all episodes of a file in another format, or in the same under other names.
+
+    `next_obs`, in robomimic's layout alone: its offline RL reads the observation after each action from there, where
+    its cloning asks for none. It doubles the observations.
+    """
+    if next_obs and to != "robomimic":
+        raise InputError("--next-obs", "", f"--to {to}", "--to robomimic, whose files alone have it")
     with open_source(path) as opened:
         source = keys.applied(opened) if keys else opened
+        source = _with_next(source) if next_obs else source
         return _write(out, to, source, range(source.count), watch)
 
 
@@ -72,6 +87,20 @@ def split(
         parts = sorted(drawn[:count].tolist()), sorted(drawn[count:].tolist())
         first, second = (_write(out, to, source, part, watch) for out, part in zip(outs, parts, strict=True))
         return first, second
+
+
+def _with_next(source: Source) -> Source:
+    """The same file with the observation after each action as arrays of their own."""
+
+    def recording(index: int) -> Recording:
+        found = source.recording(index)
+        following = {
+            f"extra/next_obs/{name.removeprefix('observations/')}": rows.cut(1, found.steps + 1)
+            for name, rows in observed(found).items()
+        }
+        return replace(found, arrays={**found.arrays, **following})
+
+    return replace(source, recording=recording)
 
 
 def _write(out: Path, to: str, source: Source, chosen: Sequence[int], watch: Watch) -> Converted:

@@ -2,7 +2,8 @@
 
 `observations` (N, O), `actions` (N, A), `rewards` and `terminals` (N,) or (N, 1), `timeouts` (N,), missing in old
 files, `next_observations` (N, O) in some, `infos/<key>` (N, …), and `metadata/…` about the
-policy that collected them. An episode ends where either flag is set; rows after the last end are left out.
+policy that collected them. An episode ends where either flag is set; without `timeouts`, also where the next
+observation is not the one that follows in the file. Rows after the last end are left out.
 """
 
 from collections.abc import Iterator
@@ -34,12 +35,12 @@ def open_d4rl(path: Path) -> Iterator[Source]:
     with opened(path) as file:
         losses: list[str] = []
         columns = _columns(path, file, losses)
-        ends = _ends(path, columns)
+        following = _following(path, file, columns)
+        ends = _ends(path, columns, following)
         starts = np.concatenate([[0], ends[:-1]])
         rest = len(columns["actions"]) - int(ends[-1])
         if rest:
             losses.append(f"the last {rest} steps: an episode without an end")
-        following = rows(path, file, "next_observations") if "next_observations" in file else None
 
         def recording(index: int) -> Recording:
             return _recording(path, columns, following, index, int(starts[index]), int(ends[index]))
@@ -68,11 +69,23 @@ def _columns(path: Path, file: h5py.File, losses: list[str]) -> dict[str, Rows]:
     return found
 
 
-def _ends(path: Path, columns: dict[str, Rows]) -> NDArray[np.int64]:
+def _following(path: Path, file: h5py.File, columns: dict[str, Rows]) -> Rows | None:
+    """The observations after each action, where the file has them."""
+    if "next_observations" not in file:
+        return None
+    found, observed = rows(path, file, "next_observations"), columns["observations/policy"]
+    if found.shape != observed.shape:
+        raise InputError(path, "next_observations", f"shape {found.shape}", f"{observed.shape}, as observations")
+    return found
+
+
+def _ends(path: Path, columns: dict[str, Rows], following: Rows | None) -> NDArray[np.int64]:
     """The row after the last of each episode."""
     ended = columns["terminated"].read()
     if "truncated" in columns:
         ended = ended | columns["truncated"].read()
+    elif following is not None:
+        ended = ended | _jumps(columns["observations/policy"], following)
     ends = np.flatnonzero(ended) + 1
     if not len(ends):
         flags = "terminals and timeouts" if "truncated" in columns else "terminals, and no timeouts"
@@ -80,15 +93,26 @@ def _ends(path: Path, columns: dict[str, Rows]) -> NDArray[np.int64]:
     return ends
 
 
+def _jumps(observed: Rows, following: Rows) -> NDArray[np.bool_]:
+    """Whether the observation after a step is another than the next row's; the last row has none to compare with."""
+    jumps, begin, count = np.zeros(len(observed), dtype=bool), 0, len(observed)
+    for block in following.cut(0, count - 1).blocks():
+        end = begin + len(block)
+        other = observed.cut(begin + 1, end + 1).read()
+        same = (block == other) | (np.isnan(block) & np.isnan(other))
+        jumps[begin:end], begin = ~same.reshape(len(block), -1).all(1), end
+    return jumps
+
+
 def _recording(
     path: Path, columns: dict[str, Rows], following: Rows | None, index: int, start: int, stop: int
 ) -> Recording:
     arrays = {name: column.cut(start, stop) for name, column in columns.items()}
-    losses = [] if "truncated" in columns else ["no timeouts: episodes cut by a time limit are joined to the next"]
+    losses = []
+    if "truncated" not in columns:
+        cut = "are joined to the next" if following is None else "are cut where observations jump"
+        losses = [f"no timeouts: episodes that a time limit ended {cut}"]
     if following is not None:
-        if following.shape != columns["observations/policy"].shape:
-            expected = f"{columns['observations/policy'].shape}, as observations"
-            raise InputError(path, "next_observations", f"shape {following.shape}", expected)
         arrays["observations/policy"] = arrays["observations/policy"].then(following.cut(stop - 1, stop))
     recording = Recording(f"episode {index}", stop - start, arrays, losses=tuple(losses))
     check_recording(path, recording)

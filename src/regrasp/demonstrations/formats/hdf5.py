@@ -1,7 +1,7 @@
 """HDF5 files that need not be trusted: what is read from them, and what is refused.
 
 Only what is in the file itself is read: no link to another file, no dataset kept elsewhere, no mere claim of a size.
-Text of variable length is never read: on a damaged file the HDF5 library can search its heap for ever.
+Text of variable length is not read here: on a damaged file the HDF5 library can search its heap for ever (`hdf5_text`).
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from regrasp.demonstrations.formats.hdf5_text import Texts
 from regrasp.demonstrations.formats.recording import Fact
 from regrasp.demonstrations.formats.rows import Rows, Unreadable
 from regrasp.errors import InputError
@@ -91,12 +92,16 @@ def rows(path: Path, parent: h5py.Group, name: str) -> Rows:
 
 
 def tree(path: Path, group: h5py.Group, losses: list[str], skip: frozenset[str] = frozenset()) -> dict[str, Rows]:
-    """All arrays of numbers below a group, by their path in it; what is no such array is named among the losses.
+    """All arrays of numbers below a group, by their path in it; all else is named among the losses.
 
     `skip` names children that are left out without a word.
     """
     found: dict[str, Rows] = {}
     for name, node in _walk(path, group, "", _DEPTH, skip):
+        if len(node.attrs):
+            losses.append(f"{name}: its attributes")
+        if isinstance(node, h5py.Group):
+            continue
         if node.dtype.kind in "fiub" and node.shape:
             check_numbers(path, node)
             found[name] = Rows.of(node)
@@ -109,31 +114,34 @@ def tree(path: Path, group: h5py.Group, losses: list[str], skip: frozenset[str] 
 
 def _walk(
     path: Path, group: h5py.Group, prefix: str, depth: int, skip: frozenset[str] = frozenset()
-) -> Iterator[tuple[str, h5py.Dataset]]:
+) -> Iterator[tuple[str, h5py.HLObject]]:
+    """Groups and arrays below a group."""
     if not depth:
         raise InputError(path, prefix, f"groups {_DEPTH} deep", "a group that does not contain itself")
     for name in group:
         if name in skip:
             continue
         node = child(path, group, name, h5py.HLObject)
+        if isinstance(node, h5py.Group | h5py.Dataset):
+            yield f"{prefix}{name}", node
         if isinstance(node, h5py.Group):
             yield from _walk(path, node, f"{prefix}{name}/", depth - 1)
-        elif isinstance(node, h5py.Dataset):
-            yield f"{prefix}{name}", node
 
 
-def facts(node: h5py.HLObject, losses: list[str]) -> dict[str, Fact]:
+def facts(node: h5py.HLObject, losses: list[str], texts: Texts, skip: tuple[str, ...] = ()) -> dict[str, Fact]:
     """The attributes of an object as plain values; those that are not read are named among the losses."""
     found: dict[str, Fact] = {}
-    for name in node.attrs:
+    for name in [name for name in node.attrs if name not in skip]:
         stored = node.attrs.get_id(name)
         numeric = stored.dtype.kind in "iufb" and len(stored.shape) < 2 and prod(stored.shape) <= _FACT
         if numeric:
             found[name] = np.asarray(node.attrs[name]).tolist()
         elif stored.dtype.kind == "S" and stored.shape == ():
             found[name] = bytes(node.attrs[name]).decode()
+        elif stored.dtype.kind == "O" and (text := texts.of(node, name)):
+            found[name] = text
         else:
-            losses.append(f"attribute {name}: neither numbers nor text of fixed length")
+            losses.append(f"attribute {name}: neither numbers nor text")
     return found
 
 

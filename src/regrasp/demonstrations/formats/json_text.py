@@ -1,6 +1,8 @@
 """JSON of files that need not be trusted."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,18 +15,20 @@ _LARGEST = 1 << 26
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
+    """The JSON object in a file, compressed with gzip if its name ends in `.gz`.
 
     Raises:
         InputError: there is no such file, it is larger than 64 MB, or it holds anything else.
     """
     try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= _LARGEST else b""
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(path, "", f"damaged content ({error})", "JSON compressed with gzip") from error
     except OSError as error:
         raise InputError(path, "", f"no readable file ({error.strerror})", "a JSON file") from error
-    if size > _LARGEST:
-        raise InputError(path, "", f"{size} bytes", f"at most {_LARGEST} bytes of JSON")
+    if len(content) > _LARGEST:
+        raise InputError(path, "", f"more than {_LARGEST} bytes", f"at most {_LARGEST} bytes of JSON")
     return parse_object(path, "", content)
 
 

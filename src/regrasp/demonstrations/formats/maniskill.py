@@ -1,4 +1,4 @@
-"""ManiSkill 3's trajectories: `<name>.h5` and, beside it, `<name>.json`.
+"""ManiSkill 3's trajectories: `<name>.h5` and, beside it, `<name>.json` or `<name>.json.gz`.
 
 The HDF5 file has a group `traj_<episode_id>` with `actions` (T, A) or a group of them, `terminated`, `truncated`, and
 where there are any `success`, `fail`, `rewards` (T,), `env_states/…` and `obs` (T + 1, …), an array or nested groups.
@@ -15,6 +15,7 @@ from typing import Any
 import h5py
 
 from regrasp.demonstrations.formats.hdf5 import child, facts, opened, tree
+from regrasp.demonstrations.formats.hdf5_text import Texts
 from regrasp.demonstrations.formats.json_text import own_facts, read_object
 from regrasp.demonstrations.formats.recording import Fact, Recording, Source, check_recording
 from regrasp.demonstrations.formats.rows import Rows
@@ -36,19 +37,22 @@ def is_maniskill(file: h5py.File) -> bool:
 def open_maniskill(path: Path) -> Iterator[Source]:
     """The HDF5 file of a pair; without its JSON only the arrays are known."""
     beside = path.with_suffix(".json")
+    beside = beside if beside.is_file() else path.with_suffix(".json.gz")
     described = read_object(beside) if beside.is_file() else {}
     records = _records(beside, described)
     with opened(path) as file:
-        names = _names(path, file)
+        names, texts = _names(path, file), Texts(path)
         for number in sorted(records.keys() - names.keys()):
             raise InputError(path, f"traj_{number}", "nothing", f"the trajectory that {beside.name} lists")
 
         def recording(index: int) -> Recording:
             number = sorted(names)[index]
-            return _recording(path, child(path, file, names[number], h5py.Group), records.get(number, {}))
+            return _recording(path, child(path, file, names[number], h5py.Group), records.get(number, {}), texts)
 
-        losses = [] if described else [f"no {beside.name} beside it: environment, seeds and control mode are unknown"]
-        yield Source("maniskill", path, len(names), recording, _facts(described, file, losses), tuple(losses))
+        losses = (
+            [] if described else [f"no {path.stem}.json beside it: environment, seeds and control mode are unknown"]
+        )
+        yield Source("maniskill", path, len(names), recording, _facts(described, file, losses, texts), tuple(losses))
 
 
 def _records(path: Path, described: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
@@ -72,20 +76,20 @@ def _names(path: Path, file: h5py.File) -> dict[int, str]:
     return {int(name[5:]): name for name in file}
 
 
-def _facts(described: Mapping[str, Any], file: h5py.File, losses: list[str]) -> dict[str, Fact]:
-    found = facts(file, losses) | own_facts(described)
+def _facts(described: Mapping[str, Any], file: h5py.File, losses: list[str], texts: Texts) -> dict[str, Fact]:
+    found = facts(file, losses, texts) | own_facts(described)
     kept = {name: value for name, value in described.items() if name not in ("episodes", "regrasp")}
     return found | ({"maniskill": json.dumps(kept, sort_keys=True)} if kept else {})
 
 
-def _recording(path: Path, group: h5py.Group, record: Mapping[str, Any]) -> Recording:
+def _recording(path: Path, group: h5py.Group, record: Mapping[str, Any], texts: Texts) -> Recording:
     place, losses = group.name.lstrip("/"), list[str]()
     arrays = {_named(name): rows for name, rows in tree(path, group, losses).items()}
     actions = next((rows for name, rows in arrays.items() if name.partition("/")[0] == "actions"), None)
     steps = len(actions) if actions is not None else 0
     if record.get("elapsed_steps", steps) != steps:
         raise InputError(path, f"{place}, actions", f"{steps} rows", f"elapsed_steps {record['elapsed_steps']!r:.40}")
-    known = facts(group, losses) | own_facts(record)
+    known = facts(group, losses, texts) | own_facts(record)
     kept = {name: value for name, value in record.items() if name not in COUNTED}
     if kept:
         known["maniskill"] = json.dumps(kept, sort_keys=True)

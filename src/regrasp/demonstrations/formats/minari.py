@@ -15,6 +15,7 @@ from typing import Any
 import h5py
 
 from regrasp.demonstrations.formats.hdf5 import child, facts, opened, tree, whole
+from regrasp.demonstrations.formats.hdf5_text import Texts
 from regrasp.demonstrations.formats.json_text import own_facts, read_object
 from regrasp.demonstrations.formats.recording import Fact, Recording, Source, check_recording
 from regrasp.demonstrations.formats.rows import Rows
@@ -61,10 +62,11 @@ def open_minari(path: Path) -> Iterator[Source]:
     with opened(file_path) as file:
         names = _episode_names(file_path, file)
         _check_counts(folder, metadata, len(names))
+        texts = Texts(file_path)
         jpeg = {kind: _pictures(metadata, space) for kind, space in SPACES.items()}
 
         def recording(index: int) -> Recording:
-            return _recording(file_path, child(file_path, file, names[index], h5py.Group), jpeg)
+            return _recording(file_path, child(file_path, file, names[index], h5py.Group), jpeg, texts)
 
         yield Source("minari", path, len(names), recording, *described(metadata))
 
@@ -125,7 +127,7 @@ def _check_counts(folder: Path | None, metadata: Mapping[str, Any], count: int) 
         raise InputError(folder / METADATA, "total_episodes", f"{stated}", f"{count}, the episodes in {MAIN}")
 
 
-def _recording(path: Path, group: h5py.Group, jpeg: Mapping[str, set[str]]) -> Recording:
+def _recording(path: Path, group: h5py.Group, jpeg: Mapping[str, set[str]], texts: Texts) -> Recording:
     place, losses = group.name.lstrip("/"), list[str]()
     arrays: dict[str, Rows] = {}
     for name, stored in tree(path, group, losses).items():
@@ -134,7 +136,7 @@ def _recording(path: Path, group: h5py.Group, jpeg: Mapping[str, set[str]]) -> R
             losses.append(f"{name}: images as JPEG")
         else:
             arrays[named(kind, key)] = stored
-    known = facts(group, losses)
+    known = facts(group, losses, texts)
     actions = next((rows for name, rows in arrays.items() if name.partition("/")[0] == "actions"), None)
     steps = len(actions) if actions is not None else 0
     if "total_steps" in known and whole(path, group, "total_steps") != steps:

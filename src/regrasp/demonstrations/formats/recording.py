@@ -101,12 +101,16 @@ Opener = Callable[[Path], AbstractContextManager[Source]]
 Writer = Callable[[Path, Mapping[str, Fact], Iterable[Recording]], Losses]
 
 
+_NAMED_IN = (("maniskill", ("env_info", "env_id")), ("minari", ("dataset_id",)), ("env_args", ("env_name",)))
+"""Facts in JSON that name the environment, and the keys to its name."""
+
+
 def environment(facts: Mapping[str, Fact]) -> str:
     """Name of the environment or task, as far as a file tells."""
     for name in ("task", "env_id"):
         if facts.get(name):
             return str(facts[name])
-    for kind, keys in (("maniskill", ("env_info", "env_id")), ("minari", ("dataset_id",))):
+    for kind, keys in _NAMED_IN:
         value: Any = object_in(facts, kind)
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None

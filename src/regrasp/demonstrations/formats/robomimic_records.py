@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from regrasp.demonstrations.formats.hdf5 import child, facts, numbers, opened, tree
+from regrasp.demonstrations.formats.hdf5_text import Texts
 from regrasp.demonstrations.formats.recording import Fact, Recording, Source, check_recording, root
 from regrasp.demonstrations.formats.robomimic import episode_names, operators
 from regrasp.demonstrations.formats.rows import Rows
@@ -26,7 +27,7 @@ TURNS = "states/…/root_pose: the file does not say whether quaternions are wxy
 """Isaac Lab changed their order with version 3.0."""
 CONVERTED = "regrasp_recordings"
 """Attribute of `data` in a file that was converted from another format."""
-_REWRITTEN = ("total", "done_mode", "env_args", CONVERTED)
+_REWRITTEN = ("total", "done_mode", CONVERTED)
 """Attributes of `data` that a writer sets anew."""
 
 
@@ -53,17 +54,17 @@ def open_robomimic(path: Path) -> Iterator[Source]:
         data = child(path, file, "data", h5py.Group)
         names = episode_names(path, data)
         losses: list[str] = []
-        known = facts(data, losses)
+        texts = Texts(path)
+        # `env_args` of a file that regrasp recorded is the task's name.
+        known = facts(data, losses, texts, ("env_args",) if "regrasp_format" in data.attrs else ())
         derived = "done_mode" in known
-        if derived or CONVERTED in known:
-            losses.clear()  # `env_args` of a file that regrasp wrote is the task's name
         known = {name: fact for name, fact in known.items() if name not in _REWRITTEN}
         losses += [f"mask/{key}: filter keys are drawn anew" for key in _masks(file) if key not in ("train", "valid")]
 
         who = operators(path, file)
 
         def recording(index: int) -> Recording:
-            found = _recording(path, child(path, data, names[index], h5py.Group), derived)
+            found = _recording(path, child(path, data, names[index], h5py.Group), derived, texts)
             return (
                 replace(found, facts={"operator": who[names[index]], **found.facts}) if names[index] in who else found
             )
@@ -76,7 +77,7 @@ def _masks(file: h5py.File) -> list[str]:
     return list(mask) if isinstance(mask, h5py.Group) else []
 
 
-def _recording(path: Path, demo: h5py.Group, derived: bool) -> Recording:
+def _recording(path: Path, demo: h5py.Group, derived: bool, texts: Texts) -> Recording:
     place, losses = demo.name.lstrip("/"), list[str]()
     derived = derived or "done_mode" in demo.attrs
     skipped = _OBSERVED | {"dones"} if derived else _OBSERVED
@@ -85,7 +86,7 @@ def _recording(path: Path, demo: h5py.Group, derived: bool) -> Recording:
     arrays |= _observations(path, demo, losses)
     if any(root(name) == "states" and name.endswith("/root_pose") for name in arrays):
         losses.append(TURNS)
-    known = facts(demo, losses)
+    known = facts(demo, losses, texts)
     known.pop("done_mode", None)
     if known.pop("num_samples", steps) != steps:
         raise InputError(path, f"{place}, attribute num_samples", "another number", f"{steps}, the rows of actions")

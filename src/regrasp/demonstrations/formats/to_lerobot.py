@@ -24,6 +24,16 @@ from regrasp.errors import InputError
 _FILE, _CHUNK = 100, 1000
 """Megabytes of a data file before the next begins, and files of one folder."""
 _COLUMNS = {name: column for column, name in NAMES.items()}
+_TASKS = {
+    "index_columns": ["task"],
+    "column_indexes": [],
+    "columns": [
+        {"name": name, "field_name": name, "pandas_type": kind, "numpy_type": stored, "metadata": None}
+        for name, kind, stored in (("task_index", "int64", "int64"), ("task", "unicode", "object"))
+    ],
+    "pandas_version": "2.2.0",
+}
+"""How pandas finds the index of the table of tasks, by which LeRobot looks up a task; every column must be there."""
 
 
 @dataclass
@@ -181,10 +191,8 @@ def _write_meta(dataset: _Dataset, facts: Mapping[str, Fact]) -> None:
     table.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(dataset.episodes), table)
     tasks = pa.table({"task_index": list(dataset.tasks.values()), "task": list(dataset.tasks)})
-    index = {"index_columns": ["task"], "column_indexes": [], "columns": [], "pandas_version": "2.2.0"}
-    pq.write_table(
-        tasks.replace_schema_metadata({"pandas": json.dumps(index)}), dataset.folder / "meta" / "tasks.parquet"
-    )
+    described = tasks.replace_schema_metadata({"pandas": json.dumps(_TASKS)})
+    pq.write_table(described, dataset.folder / "meta" / "tasks.parquet")
     info = {
         "codebase_version": "v3.0",
         "robot_type": facts.get("robot_type"),

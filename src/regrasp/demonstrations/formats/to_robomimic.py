@@ -2,7 +2,8 @@
 
 Beside robomimic's keys: row T of observations and states in `final`, `next_obs` left out, end flags as attributes and,
 where they are set before the last step, as arrays; all else under its own name. What regrasp wrote itself comes back as
-its native file, and learning finds the same digest in it.
+its native file, and learning finds the same digest in it. What robomimic's own code reads, its description of the
+environment and of each episode's model, stays text of variable length, which it expects.
 """
 
 import json
@@ -21,11 +22,14 @@ from regrasp.demonstrations.formats.recording import (
     Recording,
     count_losses,
     environment,
+    object_in,
     root,
 )
 from regrasp.demonstrations.formats.robomimic_records import CONVERTED
 from regrasp.demonstrations.formats.robomimic_writer import GYM, write_masks
 from regrasp.demonstrations.formats.rows import Rows, side_by_side
+
+_TEXTS = ("model_file", "ep_meta", "camera_info")
 
 
 def write_recordings(path: Path, facts: Mapping[str, Fact], recordings: Iterable[Recording]) -> Losses:
@@ -34,8 +38,9 @@ def write_recordings(path: Path, facts: Mapping[str, Fact], recordings: Iterable
     native = "regrasp_format" in facts
     with placing(path) as partial, created(partial) as file:
         data = file.create_group("data")
-        losses |= dict.fromkeys(put_facts(data, facts), 0)
-        data.attrs["env_args"] = json.dumps({"env_name": environment(facts), "type": GYM, "env_kwargs": {}})
+        losses |= dict.fromkeys(put_facts(data, {k: v for k, v in facts.items() if k != "env_args"}), 0)
+        told = {"env_name": environment(facts), "type": GYM, "env_kwargs": {}}
+        data.attrs["env_args"] = json.dumps(told | object_in(facts, "env_args"))
         data.attrs["done_mode" if native else CONVERTED] = 1
         count = total = 0
         for recording in recordings:
@@ -50,7 +55,9 @@ def _write(demo: h5py.Group, recording: Recording, native: bool) -> list[str]:
     steps, losses = recording.steps, list[str]()
     demo.attrs["num_samples"] = steps
     demo.attrs["terminal_observed"] = recording.terminal_observed
-    losses += put_facts(demo, {k: v for k, v in recording.facts.items() if k != "terminal_observed"})
+    losses += put_facts(demo, {k: v for k, v in recording.facts.items() if k not in ("terminal_observed", *_TEXTS)})
+    for name in recording.facts.keys() & set(_TEXTS):
+        demo.attrs[name] = str(recording.facts[name])
     arrays = {"rewards": rewards(recording)} | _flags(demo, recording)
     arrays |= {name: rows for name, rows in recording.arrays.items() if name not in arrays and name not in FLAGS}
     if "actions" not in arrays:
