@@ -104,9 +104,7 @@ def _carried(model: mujoco.MjModel, body: int, by: int) -> bool:
     return body == by
 
 
-def _closing(
-    task: Task, columns: Sequence[int]
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+def _closing(task: Task, columns: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """What closes a finger: away from where the `drop` disturbance opens it, to the far end of each range."""
     model, released = task.scene.model, task.scene.released
     offset, scale = (values.numpy() for values in task.control_map)

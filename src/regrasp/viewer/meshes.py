@@ -1,6 +1,6 @@
 """The geoms of a compiled model as meshes, one per body and colour, in the body's own frame."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import mujoco
@@ -48,8 +48,12 @@ def parts_of(model: mujoco.MjModel) -> list[Part]:
 
 
 def _joined(body: int, colour: Colour, meshes: Sequence[trimesh.Trimesh]) -> Part:
-    whole = trimesh.util.concatenate(list(meshes))
-    return Part(body, np.asarray(whole.vertices, np.float64), np.asarray(whole.faces, np.int64), colour)
+    firsts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes[:-1])])
+    vertices = np.concatenate([np.asarray(mesh.vertices, np.float64) for mesh in meshes])
+    faces = np.concatenate(
+        [np.asarray(mesh.faces, np.int64) + first for mesh, first in zip(meshes, firsts, strict=True)]
+    )
+    return Part(body, vertices, faces, colour)
 
 
 def _colour(model: mujoco.MjModel, geom: int) -> Colour:
@@ -74,23 +78,33 @@ def _mesh(model: mujoco.MjModel, geom: int) -> trimesh.Trimesh | None:
 
 def _solid(model: mujoco.MjModel, geom: int) -> trimesh.Trimesh | None:
     """A geom in its own frame."""
-    kind, size = mujoco.mjtGeom(int(model.geom_type[geom])), model.geom_size[geom]
-    create, kinds = trimesh.creation, mujoco.mjtGeom
-    if kind == kinds.mjGEOM_MESH:
+    kind, size = int(model.geom_type[geom]), model.geom_size[geom]
+    if kind == int(mujoco.mjtGeom.mjGEOM_MESH):
         return _stored(model, int(model.geom_dataid[geom]))
-    if kind == kinds.mjGEOM_PLANE:
-        sides = [2 * (side if side > 0 else _HORIZON) for side in size[:2]]
-        return create.box((*sides, 1e-4))
-    if kind == kinds.mjGEOM_BOX:
-        return create.box(2 * size)
-    if kind in (kinds.mjGEOM_SPHERE, kinds.mjGEOM_ELLIPSOID):
-        ball = create.icosphere(subdivisions=3)
-        return ball.apply_scale(size[:1].repeat(3) if kind == kinds.mjGEOM_SPHERE else size)
-    if kind == kinds.mjGEOM_CYLINDER:
-        return create.cylinder(radius=size[0], height=2 * size[1], sections=_ROUND)
-    if kind == kinds.mjGEOM_CAPSULE:
-        return create.capsule(radius=size[0], height=2 * size[1], count=(_ROUND, _ROUND))
-    return None
+    shape = _SHAPES.get(kind)
+    return shape(size) if shape else None
+
+
+def _plane(size: NDArray[np.float64]) -> trimesh.Trimesh:
+    sides = [2 * (side if side > 0 else _HORIZON) for side in size[:2].tolist()]
+    plate: trimesh.Trimesh = trimesh.creation.box((*sides, 1e-4))
+    return plate
+
+
+def _ellipsoid(radii: NDArray[np.float64]) -> trimesh.Trimesh:
+    ball: trimesh.Trimesh = trimesh.creation.icosphere(subdivisions=3)
+    ball.apply_scale(radii)
+    return ball
+
+
+_SHAPES: dict[int, Callable[[NDArray[np.float64]], trimesh.Trimesh]] = {
+    int(mujoco.mjtGeom.mjGEOM_PLANE): _plane,
+    int(mujoco.mjtGeom.mjGEOM_BOX): lambda size: trimesh.creation.box(2 * size),
+    int(mujoco.mjtGeom.mjGEOM_SPHERE): lambda size: _ellipsoid(np.repeat(size[:1], 3)),
+    int(mujoco.mjtGeom.mjGEOM_ELLIPSOID): _ellipsoid,
+    int(mujoco.mjtGeom.mjGEOM_CYLINDER): lambda size: trimesh.creation.cylinder(size[0], 2 * size[1], sections=_ROUND),
+    int(mujoco.mjtGeom.mjGEOM_CAPSULE): lambda size: trimesh.creation.capsule(2 * size[1], size[0], (_ROUND, _ROUND)),
+}
 
 
 def _stored(model: mujoco.MjModel, mesh: int) -> trimesh.Trimesh:

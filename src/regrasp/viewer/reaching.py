@@ -45,7 +45,7 @@ class Reach:
         self.able = bool(self._columns) and self._hand > 0
 
     def hand(self, wrist: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Position (3,) and quaternion (4,), wxyz, of the hand when every target of `wrist` (W,), in [-1, 1], is met."""
+        """Position (3,) and quaternion (4,), wxyz, of the hand where all targets (W,), in [-1, 1], are met."""
         self._place(self._targets(wrist))
         return self._data.xpos[self._hand].copy(), self._data.xquat[self._hand].copy()
 
@@ -78,7 +78,8 @@ class Reach:
 
     def _targets(self, wrist: NDArray[np.float64]) -> NDArray[np.float64]:
         share = (np.asarray(wrist, np.float64)[self._rows] + 1) / 2
-        return self._low + share * (self._high - self._low)
+        targets: NDArray[np.float64] = self._low + share * (self._high - self._low)
+        return targets
 
     def _place(self, targets: NDArray[np.float64]) -> None:
         self._data.qpos[self._places] = targets

@@ -80,11 +80,11 @@ class Stage:
         )
 
     def show(self, posture: Posture, regions: Sequence[str], touching: NDArray[np.bool_], forces: bool = True) -> None:
-        """Move everything to a posture and colour the regions that touch (R,); arrows only if `forces` are asked for."""
+        """Move everything to a posture and colour the regions that touch (R,); arrows only if forces are asked for."""
         with self._server.atomic():
             for body, frame in self._shown.items():
                 place = np.concatenate([posture.positions[body], posture.quaternions[body]])
-                if not np.array_equal(place, self._places.get(body)):
+                if body not in self._places or not np.array_equal(place, self._places[body]):
                     frame.position, frame.wxyz = place[:3], place[3:]
                     self._places[body] = place
             for region, touches in zip(regions, touching.tolist(), strict=True):

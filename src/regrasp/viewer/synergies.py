@@ -32,7 +32,9 @@ class Synergies:
 NONE = Synergies(np.zeros((0, 0)), np.zeros(0))
 
 
-def synergies_of(actions: Iterable[NDArray[np.float32]], columns: NDArray[np.int64], rest: NDArray[np.float64]) -> Synergies:
+def synergies_of(
+    actions: Iterable[NDArray[np.float32]], columns: NDArray[np.int64], rest: NDArray[np.float64]
+) -> Synergies:
     """The synergies of demonstrated actions, each (T, A), in the finger columns (F,), from the rest posture (A,)."""
     rows = np.concatenate([np.asarray(one, np.float64) for one in actions]).clip(-1.0, 1.0)[:, columns]
     if len(columns) == 0 or len(rows) < 2:
