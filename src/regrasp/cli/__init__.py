@@ -37,6 +37,7 @@ from regrasp.cli.run import run
 from regrasp.cli.show import tasks as show_tasks
 from regrasp.cli.show_trial import trial as show_trial
 from regrasp.cli.tasks import check, list_tasks
+from regrasp.cli.watch import watch
 from regrasp.errors import InputError
 from regrasp.reinforcement.diverged import Diverged
 
@@ -50,6 +51,7 @@ COMMANDS: Commands = {
     "diagnose": diagnose,
     "report": report,
     "record": record,
+    "watch": watch,
 }
 GROUPS: dict[str, tuple[str, Commands]] = {
     "tasks": (

@@ -160,8 +160,8 @@ class Recorder:
 
     def _tell(self) -> None:
         session = self._session
-        visible = {self._begin: session.phase == "ready", self._attempt: session.phase != "ready"}
-        for handle, shown in (visible | {self._strikes: session.strikes}).items():
+        ready = session.phase == "ready"
+        for handle, shown in ((self._begin, ready), (self._attempt, not ready), (self._strikes, session.strikes)):
             if handle.visible != shown:
                 handle.visible = shown
         text = self._words()
