@@ -14,8 +14,8 @@ from regrasp.viewer.reaching import Reach
 Press = Callable[[Callable[[], None]], None]
 """Whoever presses or drags something hands over what is to be done, for the loop that steps the world to do it."""
 GIZMO = "/wrist"
-_FINENESS = 200
-"""Steps of a slider from end to end."""
+_FINE, _SHARE = 0.005, 0.01
+"""Steps of a slider: of the wrist [rad, m], and of all that goes from -1 to 1."""
 _SHOWN = 6
 """A sliders' folder with more of them begins closed."""
 
@@ -59,7 +59,7 @@ class Controls:
         if not names:
             return []
         with self._server.gui.add_folder(title, expand_by_default=len(names) <= _SHOWN):
-            return [self._server.gui.add_slider(name, -1.0, 1.0, 2 / _FINENESS, 0.0) for name in names]
+            return [self._server.gui.add_slider(name, -1.0, 1.0, _SHARE, 0.0) for name in names]
 
     def _wrist_sliders(self, rest: Moved) -> list[GuiSliderHandle[float]]:
         """One per actuator, in its own unit."""
@@ -73,7 +73,7 @@ class Controls:
                     f"{fields[column].name} [{fields[column].unit}]",
                     interface.low[column],
                     interface.high[column],
-                    (interface.high[column] - interface.low[column]) / _FINENESS,
+                    _FINE,
                     self._in_units(column, share),
                 )
                 for column, share in zip(columns, rest.wrist.tolist(), strict=True)
@@ -81,7 +81,8 @@ class Controls:
 
     def _in_units(self, column: int, share: float) -> float:
         low, high = self._driving.task.interface.low[column], self._driving.task.interface.high[column]
-        return float(np.clip(low + (share + 1) / 2 * (high - low), low, high))
+        # No more digits than a page has room for.
+        return min(max(round(low + (share + 1) / 2 * (high - low), 4), low), high)
 
     def _wrist_gizmo(self) -> viser.TransformControlsHandle:
         gizmo = self._server.scene.add_transform_controls(GIZMO, scale=0.12, depth_test=False, opacity=0.8)

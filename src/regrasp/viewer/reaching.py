@@ -10,7 +10,8 @@ from regrasp.viewer.actuators import Actuators
 _ANGULAR = ("rad", "m")
 _LEVER = 0.15
 """A turn by 1 rad weighs as much as a way of this length [m]: about the length of a hand."""
-_ROUNDS, _DAMPING, _LONGEST = 30, 1e-3, 0.2
+_ROUNDS, _DAMPING, _STRIDE = 40, 1e-3, 0.05
+"""Rounds, damping, and the longest way of one round [m]: what is far out of reach must not bend everything else."""
 
 
 class Reach:
@@ -59,8 +60,10 @@ class Reach:
         for _ in range(_ROUNDS):
             self._place(targets)
             error = weights * self._error(position, quaternion)
-            if np.linalg.norm(error) < 1e-4:
+            far = float(np.linalg.norm(error))
+            if far < 1e-4:
                 break
+            error *= min(1.0, _STRIDE / far)
             mujoco.mj_jacBody(self._model, self._data, jacobian[:3], jacobian[3:], self._hand)
             lever = weights[:, None] * jacobian[:, self._dofs]
             # What stands at its limit and would go beyond it takes no part in this round.
@@ -71,7 +74,7 @@ class Reach:
                 step[free] = part.T @ np.linalg.solve(part @ part.T + _DAMPING * np.eye(6), error)
                 blocked = ((targets >= self._high) & (step > 0)) | ((targets <= self._low) & (step < 0))
                 free &= ~blocked
-            targets = np.clip(targets + step.clip(-_LONGEST, _LONGEST) * free, self._low, self._high)
+            targets = np.clip(targets + step * free, self._low, self._high)
         found = np.array(wrist, np.float64)
         found[self._rows] = (2 * targets - self._low - self._high) / (self._high - self._low)
         return found

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import socket
 from collections.abc import Iterator
 
@@ -44,6 +45,6 @@ def _free(host: str, port: int) -> int:
         with socket.create_server((host, port)) as probe:
             return int(probe.getsockname()[1])
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
         found = f"{host}, port {port}, which cannot be had ({reason})"
         raise InputError("--port", "", found, "a free port; 0 takes any") from error

@@ -15,9 +15,9 @@ from regrasp.viewer.posture import Poser, Posture
 TOUCHING = (226, 88, 34)
 """RGB of a contact region that touches the object."""
 FORCE = (34, 139, 84)
-"""RGB of a force on the object."""
-_METRES_PER_NEWTON = 0.01
-_LONGEST = 0.12
+"""RGB of a force of the object on the hand."""
+_METRES_PER_NEWTON = 0.02
+_LONGEST = 0.15
 """Of an arrow [m], however strong its force."""
 _VIEW = np.deg2rad(45.0)
 """MuJoCo's own field of view, so that a task's camera shows what its pictures show."""
@@ -105,8 +105,8 @@ class Stage:
         strength = np.linalg.norm(posture.forces, axis=1, keepdims=True)
         length = np.minimum(strength * _METRES_PER_NEWTON, _LONGEST)
         reach = posture.forces / np.maximum(strength, 1e-9) * length
-        # It ends where it acts: an arrow that began there would lie inside the object.
-        ends = np.stack([posture.points - reach, posture.points], axis=1)
+        # What the object does to the hand: it points out of the object, where it can be seen.
+        ends = np.stack([posture.points, posture.points - reach], axis=1)
         if self._arrows is None:
             self._arrows = self._server.scene.add_arrows(
                 "/forces", ends, FORCE, shaft_radius=0.0015, head_radius=0.004, head_length=0.008
