@@ -45,10 +45,22 @@ def alone(path: Path) -> Iterator[None]:
         InputError: another process has it.
     """
     beside = path.with_name(f".{path.name}.lock")
-    with beside.open("a") as file:
+    with _locked(path, beside):
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(path, "", "another command that writes into it", "one at a time") from None
-        # Never deleted: whoever opened it meanwhile would hold a lock that nobody else can see.
-        yield
+            yield
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(path: Path, beside: Path) -> Iterator[None]:
+    while True:
+        with beside.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(path, "", "another command that writes into it", "one at a time") from None
+            # Whoever had it may have deleted it since it was opened: then it keeps nobody away any more.
+            if beside.exists() and os.path.samestat(os.fstat(file.fileno()), beside.stat()):
+                yield
+                return

@@ -19,6 +19,8 @@ FORCE = (34, 139, 84)
 _METRES_PER_NEWTON = 0.02
 _LONGEST = 0.15
 """Of an arrow [m], however strong its force."""
+_ARROW = {"shaft_radius": 0.0015, "head_radius": 0.004, "head_length": 0.008}
+"""[m]."""
 _VIEW = np.deg2rad(45.0)
 """MuJoCo's own field of view, so that a task's camera shows what its pictures show."""
 
@@ -36,7 +38,10 @@ class Stage:
         self._painted: dict[str, list[tuple[viser.MeshHandle, tuple[int, int, int]]]] = {}
         self._touching: dict[str, bool] = {}
         self._places: dict[int, NDArray[np.float64]] = {}
+        # Shadows cost a second rendering of everything, which a machine without a GPU does not have the time for.
+        server.scene.configure_default_lights(cast_shadow=False)
         self._arrows: viser.ArrowsHandle | None = None
+        self._ends: NDArray[np.float32] = np.zeros((0, 2, 3), np.float32)
 
     def look(self, camera: Camera) -> None:
         """Where whoever opens the page looks from."""
@@ -98,20 +103,20 @@ class Stage:
             self._touching[region] = touches
 
     def _point(self, posture: Posture, wanted: bool) -> None:
-        if not wanted or not len(posture.points):
-            if self._arrows is not None:
-                self._arrows.visible = False
-            return
         strength = np.linalg.norm(posture.forces, axis=1, keepdims=True)
         length = np.minimum(strength * _METRES_PER_NEWTON, _LONGEST)
         reach = posture.forces / np.maximum(strength, 1e-9) * length
         # What the object does to the hand: it points out of the object, where it can be seen.
-        ends = np.stack([posture.points, posture.points - reach], axis=1)
+        ends = np.stack([posture.points, posture.points - reach], axis=1).astype(np.float32)
+        ends = ends if wanted else ends[:0]
+        if np.array_equal(ends, self._ends):
+            return
+        self._ends = ends
         if self._arrows is None:
-            self._arrows = self._server.scene.add_arrows(
-                "/forces", ends, FORCE, shaft_radius=0.0015, head_radius=0.004, head_length=0.008
-            )
-        self._arrows.points, self._arrows.visible = ends.astype(np.float32), True
+            self._arrows = self._server.scene.add_arrows("/forces", ends, FORCE, **_ARROW)
+        self._arrows.visible = len(ends) > 0
+        if len(ends):
+            self._arrows.points = ends
 
 
 def _region_of_body(scene: Scene, poser: Poser) -> dict[int, str]:
