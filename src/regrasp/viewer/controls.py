@@ -85,7 +85,7 @@ class Controls:
         return min(max(round(low + (share + 1) / 2 * (high - low), 4), low), high)
 
     def _wrist_gizmo(self) -> viser.TransformControlsHandle:
-        gizmo = self._server.scene.add_transform_controls(GIZMO, scale=0.12, depth_test=False, opacity=0.8)
+        gizmo = self._server.scene.add_transform_controls(GIZMO, scale=0.09, depth_test=False, opacity=0.6)
 
         # Not a plain function: those run in a pool of threads, where one drag can overtake another.
         @gizmo.on_update

@@ -76,7 +76,7 @@ class Player:
         self._what = gui.add_dropdown("episode", labels, initial_value=labels[first])
         self._note = gui.add_markdown("")
         self._button = gui.add_button("Pause")
-        self._speed = gui.add_slider("speed", 0.05, 2.0, 0.05, 1.0, hint="1 is real time")
+        self._speed = gui.add_slider("× real time", 0.05, 2.0, 0.05, 1.0)
         self._forces = gui.add_checkbox("contact forces", True)
         self._picture = gui.add_html("")
         self._holder = gui.add_folder("Time")

@@ -71,7 +71,7 @@ class Recorder:
         self._begin = gui.add_button("Start", color="green")
         self._attempt = gui.add_button_group("attempt", ("mark", "keep", "discard"), visible=False)
         self._strikes = gui.add_button_group("disturb", session.kinds or ("–",), visible=False)
-        self._speed = gui.add_slider("speed", 0.05, 1.0, 0.05, speed, hint="1 is real time")
+        self._speed = gui.add_slider("× real time", 0.05, 1.0, 0.05, speed)
         self._forces = gui.add_checkbox("contact forces", True)
         self._begin.on_click(self._pressed("start"))
         for group in (self._attempt, self._strikes):
