@@ -1,4 +1,4 @@
-"""What a person moves becomes an action: actuators sorted by what they move, synergies, inverse kinematics, a gamepad."""
+"""What a person moves becomes an action: actuators sorted, synergies, inverse kinematics, a gamepad."""
 
 import math
 from collections.abc import Mapping

@@ -95,6 +95,8 @@ def recorded(driver: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
         page.press("Start")
         page.sees("Recording")
         killed(process)
+    driver.get("about:blank")
+    driver.get_log("browser")  # the page asked for its server again and again
     assert len(read_demonstrations(out, TASK).episodes) == 1
     with served(*arguments, errors=folder / "errors") as (process, address):
         record_with_a_gamepad(page, address)
@@ -147,7 +149,7 @@ def test_episodes_are_watched(driver: Any, recorded: Path, tmp_path: Path) -> No
         for text in ("left", "right", "contact entry", "disturbed", "mark"):
             page.sees(text)
         page.sees("Play")  # it has come to its end
-        page.type("s", "0.4")
+        page.type("seconds", "0.4")
         now = "return [...document.querySelectorAll('svg[role=img] line')].pop().getAttribute('x1')"
         share = 0.4 / (TASK.scene.control_period * read_demonstrations(recorded, TASK).episodes[0].steps)
         wait(lambda: abs(float(driver.execute_script(now)) - (52 + 300 * share)) < 8, "the line at 0.4 s")

@@ -1,4 +1,4 @@
-"""What a person drove is an episode like any other: replayed to the bit, disturbed when asked, marked, appended whole."""
+"""What a person drove is an episode like any other: replayed to the bit, disturbed, marked, appended whole."""
 
 import os
 import signal

@@ -94,11 +94,3 @@ def _places(run: Run) -> list[Path]:
 def shipped_demonstrations(task: Task) -> Path:
     """Where the demonstrations of a task lie that come with regrasp, if there are any."""
     return Path(str(resources.files("regrasp"))) / "data" / f"{task.name}.hdf5"
-
-
-def require_viewer(command: str) -> None:
-    """Refuses a command whose page the optional packages are missing for."""
-    try:
-        import viser  # noqa: F401
-    except ImportError as error:
-        raise InputError(command, "", f"no package {error.name}", "pip install 'regrasp[viewer]'") from error

@@ -50,7 +50,7 @@ def record(
         port: of the page; 0 takes any free one.
         json: print one JSON object at the end instead of sentences.
     """
-    from regrasp.cli.opening import require_viewer
+    from regrasp.viewer.installed import require_viewer
 
     require_viewer("regrasp record")
     from regrasp.store.atomic import alone

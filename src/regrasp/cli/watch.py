@@ -44,7 +44,7 @@ def watch(
         host: where the page is served; 127.0.0.1 is this machine alone.
         port: of the page; 0 takes any free one.
     """
-    from regrasp.cli.opening import require_viewer
+    from regrasp.viewer.installed import require_viewer
 
     require_viewer("regrasp watch")
     from regrasp.viewer.player import Player

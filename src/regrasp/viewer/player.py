@@ -146,7 +146,9 @@ class Player:
         if self._time is not None:
             self._time.remove()
         with self._holder:
-            self._time = self._server.gui.add_slider("s", 0.0, self._last * period, period, 0.0, marks=marks or None)
+            self._time = self._server.gui.add_slider(
+                "seconds", 0.0, self._last * period, period, 0.0, marks=marks or None
+            )
         self._set = 0.0
 
     def run(self) -> None:

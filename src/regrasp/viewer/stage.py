@@ -19,8 +19,8 @@ FORCE = (34, 139, 84)
 _METRES_PER_NEWTON = 0.02
 _LONGEST = 0.15
 """Of an arrow [m], however strong its force."""
-_ARROW = {"shaft_radius": 0.0015, "head_radius": 0.004, "head_length": 0.008}
-"""[m]."""
+_THIN = 0.0015
+"""Radius of an arrow's shaft [m]."""
 _VIEW = np.deg2rad(45.0)
 """MuJoCo's own field of view, so that a task's camera shows what its pictures show."""
 
@@ -113,7 +113,9 @@ class Stage:
             return
         self._ends = ends
         if self._arrows is None:
-            self._arrows = self._server.scene.add_arrows("/forces", ends, FORCE, **_ARROW)
+            self._arrows = self._server.scene.add_arrows(
+                "/forces", ends, FORCE, shaft_radius=_THIN, head_radius=2.5 * _THIN, head_length=5 * _THIN
+            )
         self._arrows.visible = len(ends) > 0
         if len(ends):
             self._arrows.points = ends
