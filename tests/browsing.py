@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from selenium.webdriver.common.action_chains import ActionChains
+
 FLAGS = (
     "--headless --no-sandbox --use-angle=swiftshader --enable-unsafe-swiftshader --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync --hide-scrollbars --window-size=900,640"
@@ -65,6 +67,8 @@ class Page:
         self.driver = driver
 
     def open(self, address: str) -> None:
+        self.driver.get("about:blank")
+        self.driver.get_log("browser")  # a page whose server has ended asks for it again and again
         self.driver.get(address)
 
     def text(self) -> str:
@@ -95,3 +99,26 @@ class Page:
         field = wait(lambda: self.driver.execute_script(script, label), f"the slider {label!r}")
         field.click()
         field.send_keys("\ue009a\ue000" + value + "\ue006")
+
+    def values(self, labels: list[str]) -> list[float]:
+        """The numbers beside the sliders with these labels."""
+        script = """
+        const inputs = [...document.querySelectorAll('label')].map(label => {
+          let node = label; while (node && !node.querySelector('input[inputmode]')) node = node.parentElement;
+          return [label.innerText.trim(), node && node.querySelector('input[inputmode]').value]; });
+        return Object.fromEntries(inputs);"""
+        shown = self.driver.execute_script(script)
+        return [float(shown[label]) for label in labels]
+
+    def drag(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
+        """Press the mouse at one place of the window [pixels], move it to another and let go."""
+        chain = ActionChains(self.driver)
+        pointer = chain.w3c_actions.pointer_action
+        pointer.move_to_location(*map(round, begin))
+        pointer.pause(1)
+        pointer.pointer_down()
+        for share in (0.2, 0.4, 0.6, 0.8, 1.0):
+            pointer.move_to_location(*(round(b + share * (e - b)) for b, e in zip(begin, end, strict=True)))
+            pointer.pause(0.3)
+        pointer.pointer_up()
+        chain.perform()

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mujoco
+import numpy as np
 import pytest
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
@@ -23,6 +25,12 @@ from regrasp.demonstrations.replay import replay
 from regrasp.imitation.cloning import CloningConfig, clone
 from regrasp.policies.policy import Policy, PolicySpec
 from regrasp.seeding import torch_stream
+from regrasp.simulation.render import Camera
+from regrasp.tasks import TASKS
+from regrasp.viewer.driving import Driving
+from regrasp.viewer.posture import Poser
+from regrasp.viewer.reaching import Reach
+from regrasp.viewer.session import Session
 
 # A gamepad that a test holds, in place of one at the machine.
 PAD = """
@@ -95,8 +103,6 @@ def recorded(driver: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
         page.press("Start")
         page.sees("Recording")
         killed(process)
-    driver.get("about:blank")
-    driver.get_log("browser")  # the page asked for its server again and again
     assert len(read_demonstrations(out, TASK).episodes) == 1
     with served(*arguments, errors=folder / "errors") as (process, address):
         record_with_a_gamepad(page, address)
@@ -139,6 +145,49 @@ def test_what_was_recorded_trains(recorded: Path) -> None:
     assert losses[-1] < 0.2 * losses[0]
     error = (policy.act(observations) - actions).abs().mean()
     assert float(error) < float((actions - actions.mean(0)).abs().mean())
+
+
+def on_screen(camera: Camera, point: np.ndarray, size: tuple[int, int]) -> tuple[float, float]:
+    """Where a point of the world is in the window [pixels], by a pinhole of 45 degrees."""
+    azimuth, elevation = np.deg2rad(camera.azimuth), np.deg2rad(camera.elevation)
+    along = np.cos(elevation)
+    view = np.array([along * np.cos(azimuth), along * np.sin(azimuth), np.sin(elevation)])
+    right = np.cross(view, [0, 0, 1]) / along
+    way = point - (np.array(camera.lookat) - camera.distance * view)
+    seen = np.array([way @ right, -way @ np.cross(right, view)]) / (way @ view) / np.tan(np.deg2rad(22.5))
+    return size[0] / 2 + seen[0] * size[1] / 2, size[1] / 2 + seen[1] * size[1] / 2
+
+
+def test_the_gizmo_takes_the_hand_along(driver: Any, tmp_path: Path) -> None:
+    task, page = TASKS["tool-pickup"], Page(driver)
+    first = Session(task, 0, 0, 1, {})
+    poser = Poser(task.scene, first.object)
+    posture = poser.pose(first.state, np.zeros(task.scene.model.nu))
+    driving = Driving(task)
+    hand, turned = driving.actuators.hand, np.empty(9)
+    mujoco.mju_quat2Mat(turned, posture.quaternions[hand])
+    # Of its three arrows the one that points up: the others lead to where the panel is.
+    axis = max(turned.reshape(3, 3).T, key=lambda one: one[2])
+    driver.set_window_size(1280, 800)
+    out = str(tmp_path / "mine.hdf5")
+    with served("record", "--task", task.name, "--out", out, errors=tmp_path / "errors") as (_, address):
+        page.open(address)
+        page.sees("Ready")
+        size = driver.execute_script("return [innerWidth, innerHeight]")
+        fields = list(task.interface.fields)
+        labels = [f"{fields[column].name} [{fields[column].unit}]" for column in driving.actuators.wrist]
+        before = page.values(labels)
+        begin, end = (on_screen(task.camera, posture.positions[hand] + way * axis, size) for way in (0.07, 0.15))
+        # The first pictures take their time: until the gizmo is drawn, a press finds nothing.
+        wait(lambda: page.drag(begin, end) or page.values(labels) != before, "a move of the arm")
+        low, high = (
+            np.array(limit)[list(driving.actuators.wrist)] for limit in (task.interface.low, task.interface.high)
+        )
+        reach = Reach(task, driving.actuators)
+        places = [reach.hand((2 * np.array(v) - low - high) / (high - low))[0] for v in (before, page.values(labels))]
+    moved = places[1] - places[0]
+    assert moved @ axis > 0.03
+    assert moved @ axis > 0.9 * np.linalg.norm(moved)
 
 
 def test_episodes_are_watched(driver: Any, recorded: Path, tmp_path: Path) -> None:
