@@ -192,7 +192,7 @@ def test_the_gizmo_takes_the_hand_along(driver: Any, tmp_path: Path) -> None:
 
 def test_episodes_are_watched(driver: Any, recorded: Path, tmp_path: Path) -> None:
     page = Page(driver)
-    with served("watch", str(recorded), errors=tmp_path / "errors") as (process, address):
+    with served("watch", str(recorded), "--json", errors=tmp_path / "errors") as (process, address):
         page.open(address)
         page.sees("episode 0 · planar-turn")
         for text in ("left", "right", "contact entry", "disturbed", "mark"):
@@ -205,7 +205,9 @@ def test_episodes_are_watched(driver: Any, recorded: Path, tmp_path: Path) -> No
         page.key("n")
         page.sees("episode 1 · planar-turn")
         assert broke(driver) == []
-        assert ended(process)[0] == 0
+        code, printed = ended(process)
+    assert code == 0
+    assert json.loads(printed) == {"source": str(recorded), "task": TASK.name, "shown": {recorded.name: 2}}
 
 
 def test_trials_of_a_run_are_watched(driver: Any, tmp_path: Path) -> None:

@@ -156,6 +156,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 BAD = {
     "--port 70000": (["--port", "70000"], "0 to 65535"),
     "a host of nobody": (["--host", "192.0.2.1", "--port", "0"], "cannot be had"),
+    "a name of nobody": (["--host", "nobody.invalid", "--port", "0"], "cannot be had (n"),
     "--seed -1": (["--seed", "-1"], "at least 0"),
     "--longest 0": (["--longest", "0"], "above 0"),
     "--longest nan": (["--longest", "nan"], "above 0"),

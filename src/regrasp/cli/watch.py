@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
-from regrasp.cli.output import note
+from regrasp.cli.output import emit, note
 from regrasp.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def watch(
     task: str | None = None,
     host: str = "127.0.0.1",
     port: int = 8080,
+    json: bool = False,
 ) -> None:
     """Play episodes or trials in a browser, with contacts, contact forces and marks on a time line.
 
@@ -43,6 +44,7 @@ def watch(
             built in.
         host: where the page is served; 127.0.0.1 is this machine alone.
         port: of the page; 0 takes any free one.
+        json: print one JSON object at the end, what there was to watch.
     """
     from regrasp.viewer.installed import require_viewer
 
@@ -61,6 +63,8 @@ def watch(
             player.run()
         except KeyboardInterrupt:
             note("")
+    there = {name: len(shelf.labels) for name, shelf in shelves.items()}
+    emit({"source": str(source), "task": found.name, "shown": there}, json)
 
 
 def _opened(source: Path, panel: Path | None, task: str | None) -> "tuple[Task, Mapping[str, Shelf]]":

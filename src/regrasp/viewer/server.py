@@ -45,6 +45,8 @@ def _free(host: str, port: int) -> int:
         with socket.create_server((host, port)) as probe:
             return int(probe.getsockname()[1])
     except OSError as error:
-        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        # A name that cannot be resolved has a negative number, of which the system knows nothing.
+        number = error.errno or 0
+        reason = (os.strerror(number) if number > 0 else error.strerror or str(error)).lower()
         found = f"{host}, port {port}, which cannot be had ({reason})"
         raise InputError("--port", "", found, "a free port; 0 takes any") from error
