@@ -49,11 +49,14 @@ def draw(
         parts.append(_text(_LEFT - 4, base - 4, region, _INK, "end"))
         parts += _bands(touching[:, number], base, last)
         parts.append(_area(forces[:, number] / max(strongest, 1e-9), base, last))
+    names = []
     for name, at, level in labels:
         colour, x, y = _COLOURS.get(name, _INK), _x(at, last), top - 4 - level * _LABEL
         parts.append(_line(x, y - 2, bottom, colour, 1))
         end = x > _LEFT + _WIDTH * 0.6
-        parts.append(_text(x + (-2 if end else 2), y, name.replace("_", " "), colour, "end" if end else "start"))
+        names.append(_text(x + (-2 if end else 2), y, name.replace("_", " "), colour, "end" if end else "start"))
+    # Over the lines of the others, which would cross them out.
+    parts += names
     parts.append(_line(_x(row, last), top - 2, bottom, _NOW, 2))
     parts.append(_text(_LEFT, bottom + 10, "0 s", _INK))
     parts.append(_text(_LEFT + _WIDTH, bottom + 10, f"{last * period:.1f} s", _INK, "end"))
@@ -100,4 +103,5 @@ def _line(x: float, y: float, to: float, colour: str, width: float) -> str:
 
 def _text(x: float, y: float, text: str, colour: str, anchor: str = "start") -> str:
     where = f'x="{x}" y="{y}" text-anchor="{anchor}"'
-    return f'<text {where} font-size="10" font-family="sans-serif" fill="{colour}">{escape(text)}</text>'
+    halo = 'paint-order="stroke" stroke="white" stroke-width="3"'
+    return f'<text {where} font-size="10" font-family="sans-serif" fill="{colour}" {halo}>{escape(text)}</text>'
