@@ -14,7 +14,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 
 FLAGS = (
     "--headless --no-sandbox --use-angle=swiftshader --enable-unsafe-swiftshader --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync --hide-scrollbars --window-size=900,640"
+    "--disable-background-networking --disable-component-update --disable-sync --hide-scrollbars --window-size=800,480"
 )
 PATIENCE = 120
 """Seconds that anything on a page may take, on a machine that has other work."""
