@@ -107,8 +107,19 @@ def test_one_synergy_of_the_shipped_tool_demonstrations_closes_the_hand() -> Non
         assert (change[columns] * closed > 0).all()
 
 
-def test_without_variance_there_are_no_synergies() -> None:
-    assert len(synergies_of([np.full((9, 4), 0.2, np.float32)], np.arange(4), np.zeros(4)).shares) == 0
+def test_a_finger_that_is_never_at_rest_is_part_of_the_first_synergy() -> None:
+    """About the mean it would be in none, and no slider could bring it where demonstrations hold it."""
+    rows = np.zeros((100, 3), np.float32)
+    rows[:, 0], rows[:, 1] = 0.8, np.linspace(-0.1, 0.1, 100)
+    found = synergies_of([rows], np.arange(3), np.zeros(3))
+    amplitudes = rows @ np.linalg.pinv(found.directions)
+    assert np.allclose(amplitudes @ found.directions, rows, atol=1e-6)
+    assert found.directions[0] == pytest.approx([0.8, 0, 0], abs=1e-2)
+
+
+def test_of_a_hand_that_stays_at_rest_there_are_no_synergies() -> None:
+    still = np.full(4, 0.25)
+    assert len(synergies_of([np.tile(still, (9, 1)).astype(np.float32)], np.arange(4), still).shares) == 0
     assert len(synergies_of([np.zeros((9, 4), np.float32)], np.arange(0), np.zeros(4)).shares) == 0
 
 

@@ -23,6 +23,8 @@ _FRAME, _TOLD = 1 / 30, 1 / 5
 _LATE = 0.25
 """Seconds behind real time after which the loop no longer tries to catch up."""
 
+_OUTCOMES = {"success": "success", "success_at_end": "success at the end", "success_held": "held success"}
+
 Keep = Callable[[Judged], int]
 """Puts an episode into the file, complete or not at all; gives the number of episodes there."""
 
@@ -199,7 +201,7 @@ class Recorder:
 def _found(judged: Judged, primary: str) -> str:
     """What the judge found in an episode, in a few words."""
     marks = judged.episode.marks
-    outcome = primary.replace("_", " ") if getattr(judged, primary) else f"no {primary.replace('_', ' ')}"
+    outcome = _OUTCOMES[primary] if getattr(judged, primary) else f"no {_OUTCOMES[primary]}"
     told = [name for name in ("disturbed", "lost", "recovered", "dropped") if name in marks]
     entered = "contact entry" if judged.contact_entry >= 0 else "no contact entry"
     return ", ".join([f"{judged.episode.steps} control steps", entered, *told, outcome])

@@ -1,7 +1,8 @@
 """Postural synergies: the few directions along which the fingers of demonstrations mostly move together.
 
 Principal components of the finger columns of demonstrated actions, as Santello, Flanders and Soechting (1998) found
-them in human grasps; measured from the rest posture, so that none of them leaves the hand at rest.
+them in human grasps. They are taken about the rest posture and not about the mean: none of them leaves the hand at
+rest, and where demonstrations hold a finger elsewhere throughout, that is part of the first.
 """
 
 from collections.abc import Iterable
@@ -10,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MOST = 4
+MOST = 5
 """Synergies that a person is given."""
-_ENOUGH = 0.95
-"""Share of the variance after which no further one is."""
+_ENOUGH = 0.999
+"""Share of the mean square distance from rest after which no further one is given."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Synergies:
 
     Attributes:
         directions: (K, F): what an amplitude of 1, the largest in the demonstrations, adds to an action.
-        shares: (K,) of the variance that each explains.
+        shares: (K,) of the mean square distance from rest that each explains.
     """
 
     directions: NDArray[np.float64]
@@ -39,7 +40,7 @@ def synergies_of(
     rows = np.concatenate([np.asarray(one, np.float64) for one in actions]).clip(-1.0, 1.0)[:, columns]
     if len(columns) == 0 or len(rows) < 2:
         return NONE
-    _, sizes, axes = np.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    _, sizes, axes = np.linalg.svd(rows - rest[columns], full_matrices=False)
     variance = sizes**2
     if variance.sum() < 1e-12:
         return NONE
