@@ -32,6 +32,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "store": (set(), {"tensorboard"}),
     "deploy": ({"policies", "panel.cases"}, {"onnx", "onnxruntime"}),
     "report": ({"store", "panel.statistics", "panel.survival"}, {"matplotlib"}),
+    "viewer": ({"simulation", "tasks", "demonstrations", "contact"}, {"mujoco", "trimesh", "viser"}),
     "curriculum": ({"tasks", "demonstrations", "imitation", "reinforcement", "panel", "policies"}, set()),
 }
 ROOMS["cli"] = (set(ROOMS), {"tyro", "rich"})

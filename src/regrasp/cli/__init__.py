@@ -21,7 +21,7 @@ from regrasp.cli.demos_advise import advise
 from regrasp.cli.demos_check import check as demos_check
 from regrasp.cli.demos_convert import convert, merge, split
 from regrasp.cli.demos_curate import curate
-from regrasp.cli.demos_record import record
+from regrasp.cli.demos_record import record as demos_record
 from regrasp.cli.demos_show import show as demos_show
 from regrasp.cli.diagnose import diagnose
 from regrasp.cli.evaluate import evaluate
@@ -31,11 +31,13 @@ from regrasp.cli.panel import make
 from regrasp.cli.panel_check import check as panel_check
 from regrasp.cli.panel_plan import plan as panel_plan
 from regrasp.cli.plan import plan
+from regrasp.cli.record import record
 from regrasp.cli.report import report
 from regrasp.cli.run import run
 from regrasp.cli.show import tasks as show_tasks
 from regrasp.cli.show_trial import trial as show_trial
 from regrasp.cli.tasks import check, list_tasks
+from regrasp.cli.watch import watch
 from regrasp.errors import InputError
 from regrasp.reinforcement.diverged import Diverged
 
@@ -48,6 +50,8 @@ COMMANDS: Commands = {
     "audit": audit,
     "diagnose": diagnose,
     "report": report,
+    "record": record,
+    "watch": watch,
 }
 GROUPS: dict[str, tuple[str, Commands]] = {
     "tasks": (
@@ -63,7 +67,7 @@ GROUPS: dict[str, tuple[str, Commands]] = {
             "show": demos_show,
             "check": demos_check,
             "curate": curate,
-            "record": record,
+            "record": demos_record,
             "plan": plan,
             "advise": advise,
             "convert": convert,

@@ -50,7 +50,7 @@ def show(
         raise InputError("--out", "", f"{out}, a file", "the name of a folder")
     demonstrations, found = open_demonstrations(file, task)
     numbers = _chosen(file, episodes, len(demonstrations.episodes))
-    shown = _with_states(file, found, [demonstrations.episodes[number] for number in numbers], numbers, threads)
+    shown = with_states(file, found, [demonstrations.episodes[number] for number in numbers], numbers, threads)
     out.mkdir(parents=True, exist_ok=True)
     strips, files = [], []
     with progress("episodes", console()) as bar:
@@ -76,7 +76,7 @@ def _chosen(file: Path, episodes: Sequence[int], count: int) -> Sequence[int]:
     return tuple(dict.fromkeys(episodes)) or range(count)
 
 
-def _with_states(
+def with_states(
     file: Path, task: "Task", episodes: Sequence["Episode"], numbers: Sequence[int], threads: int
 ) -> list["Episode"]:
     """The episodes, those without states or contact modes replaced by their replay."""
@@ -110,7 +110,7 @@ def _strip(task: "Task", episode: "Episode", number: int) -> "EpisodeStrip":
     marks = {name: (step + (name != "disturbed")) * period for name, step in episode.marks.items()}
     return EpisodeStrip(
         title=f"Episode {number}",
-        note=_note(task, episode),
+        note=describe(task, episode),
         frames=[(float(row * period), picture) for row, picture in zip(rows, pixels, strict=True)],
         regions=task.regions,
         touching=regions_of(episode.contact_modes, len(task.regions)),
@@ -118,7 +118,8 @@ def _strip(task: "Task", episode: "Episode", number: int) -> "EpisodeStrip":
     )
 
 
-def _note(task: "Task", episode: "Episode") -> str:
+def describe(task: "Task", episode: "Episode") -> str:
+    """An episode in one line: task, object, length, disturbance."""
     from regrasp.demonstrations.disturbed import disturbance_of
     from regrasp.report.wording import kind, number
     from regrasp.simulation.disturbance import UNITS

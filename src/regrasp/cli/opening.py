@@ -88,5 +88,9 @@ def demonstrations_of(run: Run, file: Path | None) -> DemonstrationSet:
 def _places(run: Run) -> list[Path]:
     """Where the run read its demonstrations, and where regrasp ships its own."""
     read = run.folder.inputs().get("demonstrations")
-    shipped = Path(str(resources.files("regrasp"))) / "data" / f"{run.task.name}.hdf5"
-    return [*([Path(read)] if read else []), shipped]
+    return [*([Path(read)] if read else []), shipped_demonstrations(run.task)]
+
+
+def shipped_demonstrations(task: Task) -> Path:
+    """Where the demonstrations of a task lie that come with regrasp, if there are any."""
+    return Path(str(resources.files("regrasp"))) / "data" / f"{task.name}.hdf5"

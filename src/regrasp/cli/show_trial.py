@@ -88,11 +88,12 @@ def _strip(checkpoint: "Checkpoint", case: "Case", row: "Trial", states: "object
         regions=task.regions,
         touching=regions_of(modes, len(task.regions)),
         # A disturbance begins in the state before its control step, what it leads to shows in the one after.
-        marks={name: (step + (name != "disturbed")) * period for name, step in _marks(row).items() if step >= 0},
+        marks={name: (step + (name != "disturbed")) * period for name, step in marks_of(row).items() if step >= 0},
     )
 
 
-def _marks(row: "Trial") -> dict[str, int]:
+def marks_of(row: "Trial") -> dict[str, int]:
+    """Mark → control step, -1 where it did not come."""
     return {
         "contact_entry": row.contact_entry,
         "disturbed": row.disturbed_at if row.disturbance != "none" else -1,

@@ -3,6 +3,7 @@
 from regrasp.demonstrations.dataset import (
     DemonstrationSet,
     accept,
+    append_demonstration,
     control_steps,
     digest_episodes,
     read_demonstrations,
@@ -18,6 +19,7 @@ __all__ = [
     "Storage",
     "Summary",
     "accept",
+    "append_demonstration",
     "control_steps",
     "digest_episodes",
     "read_demonstrations",

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regrasp.demonstrations.formats import Contents, Storage, read_contents, write_robomimic
+from regrasp.demonstrations.formats import Contents, Storage, append_robomimic, read_contents, write_robomimic
 from regrasp.episode import Episode
 from regrasp.errors import InputError
 
@@ -81,6 +81,14 @@ def write_demonstrations(
     there = {"qpos": True, "qvel": True, "mocap_pos": scene.model.nmocap > 0, "mocap_quat": scene.fixture_turns}
     layout = ", ".join(part for part, present in there.items() if present)
     write_robomimic(Path(path), episodes, task.name, task.interface, fields, storage, layout)
+
+
+def append_demonstration(path: Path | str, episode: Episode, task: "Task", storage: Storage | None = None) -> None:
+    """Adds an episode to a native file of the task, or begins one; whenever it is killed, the file is whole."""
+    if not Path(path).exists():
+        return write_demonstrations(path, [episode], task, storage)
+    fields = {group: observation.fields for group, observation in task.observations.items()}
+    return append_robomimic(Path(path), episode, task.interface, fields, storage or Storage())
 
 
 def transitions(demonstrations: DemonstrationSet) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,13 @@
 """Files that are complete or absent, whenever the process is killed."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from regrasp.errors import InputError
 
 
 @contextmanager
@@ -32,3 +35,32 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keeps every other process that asks for it away from a file; the kernel lifts it when this one ends, however.
+
+    Raises:
+        InputError: another process has it.
+    """
+    beside = path.with_name(f".{path.name}.lock")
+    with _locked(path, beside):
+        try:
+            yield
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(path: Path, beside: Path) -> Iterator[None]:
+    while True:
+        with beside.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(path, "", "another command that writes into it", "one at a time") from None
+            # Whoever had it may have deleted it since it was opened: then it keeps nobody away any more.
+            if beside.exists() and os.path.samestat(os.fstat(file.fileno()), beside.stat()):
+                yield
+                return

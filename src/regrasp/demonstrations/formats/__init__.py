@@ -16,7 +16,7 @@ from regrasp.demonstrations.formats.minari_arrow import open_any_minari
 from regrasp.demonstrations.formats.recording import Opener, Source, Writer
 from regrasp.demonstrations.formats.robomimic import read_robomimic
 from regrasp.demonstrations.formats.robomimic_records import is_plain, open_robomimic
-from regrasp.demonstrations.formats.robomimic_writer import Storage, write_robomimic
+from regrasp.demonstrations.formats.robomimic_writer import Storage, append_robomimic, write_robomimic
 from regrasp.demonstrations.formats.to_lerobot import write_lerobot
 from regrasp.demonstrations.formats.to_maniskill import write_maniskill
 from regrasp.demonstrations.formats.to_minari import write_minari
@@ -27,6 +27,7 @@ __all__ = [
     "Contents",
     "Storage",
     "Unfit",
+    "append_robomimic",
     "detect_format",
     "open_source",
     "read_contents",

@@ -10,6 +10,7 @@ The same episodes give the same bytes.
 
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,42 @@ def write_robomimic(
         raise InputError(path, "", f"a place that cannot be written ({error})", "a writable folder") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def append_robomimic(
+    path: Path, episode: Episode, interface: ActionInterface, observations: Mapping[str, Fields], storage: Storage
+) -> None:
+    """Adds one episode to a file of regrasp's own; all that was in it stays as it is, to the byte of every array.
+
+    A copy gets the episode and takes the file's place once it is on disk, so at any moment the file is the old one or
+    the new one. The copy's name is fixed, so the next attempt clears what a killed one left: one writer at a time.
+    """
+    _check(path, [episode], interface, observations)
+    part = path.with_name(f".{path.name}.partial")
+    try:
+        shutil.copyfile(path, part)
+        with h5py.File(part, "r+", libver=_LIBRARY) as file:
+            data = file["data"]
+            number = 1 + max(int(name.removeprefix("demo_")) for name in data)
+            _write_episode(data.create_group(f"demo_{number}"), episode, storage)
+            data.attrs["total"] = int(data.attrs["total"]) + episode.steps
+            _extend_masks(file["mask"], number)
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(part, path)
+    except (OSError, RuntimeError, KeyError) as error:
+        raise InputError(path, "", f"a place that cannot be written ({error})", "a writable folder") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _extend_masks(mask: h5py.Group, number: int) -> None:
+    """The second of every ten episodes is for validation, the others are for training."""
+    key = "valid" if number % 10 == 1 else "train"
+    names = [*(mask[key][:].tolist() if key in mask else []), f"demo_{number}".encode()]
+    if key in mask:
+        del mask[key]
+    mask.create_dataset(key, data=np.array(names, dtype=np.bytes_), track_times=False)
 
 
 def _check(
