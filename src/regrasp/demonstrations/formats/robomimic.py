@@ -8,7 +8,7 @@ Files by others: `states` are left out (their layout is their simulator's), so a
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from regrasp.demonstrations.formats.contents import WHO, Contents, check_actions, check_episode, to_float32, to_modes
 from regrasp.demonstrations.formats.hdf5 import check_array, child, facts, numbers, opened, text, whole
+from regrasp.demonstrations.formats.hdf5_text import Texts
 from regrasp.demonstrations.formats.json_text import parse_object
 from regrasp.episode import Episode
 from regrasp.errors import InputError
@@ -36,8 +37,8 @@ def read_robomimic(path: Path) -> Contents:
         data = child(path, file, "data", h5py.Group)
         own = _is_own(path, data)
         names = episode_names(path, data)
-        who = {} if own else operators(path, file)
-        episodes = tuple(_episode(path, child(path, data, name, h5py.Group), own, who.get(name)) for name in names)
+        who = {} if own else _demonstrators(path, file, data, names)
+        episodes = tuple(_episode(path, child(path, data, name, h5py.Group), own, who.get(name, {})) for name in names)
         _check_total(path, data, episodes)
         return Contents(
             format="robomimic",
@@ -82,7 +83,18 @@ def operators(path: Path, file: h5py.File) -> dict[str, str]:
     return found
 
 
-def _episode(path: Path, demo: h5py.Group, own: bool, who: str | None) -> Episode:
+def _demonstrators(path: Path, file: h5py.File, data: h5py.Group, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Episode → what its filter keys and its attributes say of who recorded it."""
+    masks, texts = operators(path, file), Texts(path)
+    found = {name: {"operator": masks[name]} if name in masks else {} for name in names}
+    for name, own in found.items():
+        demo = child(path, data, name, h5py.Group)
+        others = tuple(key for key in demo.attrs if key not in WHO)
+        own |= {key: str(fact) for key, fact in facts(demo, [], texts, others).items()}
+    return found
+
+
+def _episode(path: Path, demo: h5py.Group, own: bool, who: Mapping[str, str]) -> Episode:
     place = demo.name.lstrip("/")
     actions = numbers(path, demo, "actions")
     check_actions(path, place, actions)
@@ -90,7 +102,7 @@ def _episode(path: Path, demo: h5py.Group, own: bool, who: str | None) -> Episod
     if samples != len(actions):
         raise InputError(path, f"{place}, attribute num_samples", f"{samples}", f"{len(actions)}, the rows of actions")
     rewards = numbers(path, demo, "rewards").astype(np.float64)
-    known = _own_facts(path, demo) if own else _foreign_facts(path, demo, samples, {"operator": who} if who else {})
+    known = _own_facts(path, demo) if own else _foreign_facts(path, demo, samples, who)
     episode = Episode(actions=to_float32(actions), rewards=rewards, **known)
     check_episode(path, place, episode)
     return episode
@@ -136,9 +148,8 @@ def _foreign_facts(path: Path, demo: h5py.Group, steps: int, who: Mapping[str, s
                 place = f"{name.lstrip('/')}/{group}"
                 raise InputError(path, place, f"{len(part)} rows", f"{steps}, as many as actions")
         observations[group] = np.concatenate([rows, last[-1:]]).reshape(steps + 1, -1)
-    stated = {key: str(fact) for key, fact in facts(demo, []).items() if key in WHO}
     provenance = {"format": "robomimic", "file": path.name, "episode": demo.name.rsplit("/", 1)[-1]}
-    return {"observations": observations, "terminal_observed": observed, "provenance": provenance | dict(who) | stated}
+    return {"observations": observations, "terminal_observed": observed, "provenance": provenance | dict(who)}
 
 
 def _joined(path: Path, rows: h5py.Group, final: h5py.Group, name: str) -> NDArray[Any]:
