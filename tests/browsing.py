@@ -23,7 +23,9 @@ PATIENCE = 120
 @contextmanager
 def served(*arguments: str, errors: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The command at work, and the address of its page."""
-    program = "import sys; from regrasp.cli import main; sys.exit(main())"
+    # Whatever a shell starts in the background ignores Ctrl-C, and so would all that it starts.
+    heeding = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heeding}; from regrasp.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", program, *arguments, "--port", "0"]
     with errors.open("w") as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:
         try:
