@@ -28,8 +28,10 @@ def theirs(side: str, *arguments: object, **variables: object) -> str:
     Raises:
         Differs: it failed; the last line says why.
     """
-    # robomimic asks for two torch threads, which on a busy machine wait for each other.
+    # robomimic asks for two torch threads, which on a busy machine wait for each other; and what its logger has not yet
+    # passed on as the process ends is lost.
     quiet = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "TQDM_DISABLE": "1"}
+    quiet |= {"PYTHONUNBUFFERED": "1"}
     command = [str(PYTHON), "-W", "ignore", str(HERE / "by_owners" / f"{side}_side.py"), *map(str, arguments)]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     given = kept | quiet | {name: str(value) for name, value in variables.items()}
