@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from regrasp.simulation.kinematics import put
 from regrasp.simulation.scene import Scene
 
 
@@ -54,11 +55,7 @@ class Poser:
     def pose(self, state: NDArray[np.float64], ctrl: NDArray[np.float64]) -> Posture:
         """The posture in a stored state (S,) under actuator targets (U,)."""
         model, data = self.model, self._data
-        ends = np.cumsum([model.nq, model.nv, 3 * model.nmocap])
-        data.qpos[:], data.qvel[:], mocap, turned = np.split(state, ends)
-        data.mocap_pos[:] = mocap.reshape(-1, 3)
-        if turned.size:
-            data.mocap_quat[:] = turned.reshape(-1, 4)
+        put(model, data, state)
         data.ctrl[:] = ctrl
         mujoco.mj_forward(model, data)
         return Posture(data.xpos.copy(), data.xquat.copy(), *self._touches())
