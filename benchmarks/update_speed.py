@@ -1,6 +1,7 @@
-"""How long fine-tuning's updates take on this machine, on one torch thread.
+"""How long fine-tuning's updates take on this machine, on one torch thread unless told otherwise.
 
     python benchmarks/update_speed.py
+    python benchmarks/update_speed.py --threads 2
 
 PPO: microseconds per sample and epoch of the default policy (two layers of 256) on the door's dimensions, the policy's
 and the critic's step apart (they run side by side). Off-policy: milliseconds per update with two critics of 256 x 256
@@ -38,8 +39,9 @@ def main() -> None:
     """Measure both and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--blocks", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(options.threads)
     samples = OnPolicyConfig().minibatch
     found = {
         "ppo_policy_us_per_sample": measured(ppo_policy(samples), options.blocks, 5, 1e6 / samples),
