@@ -27,7 +27,12 @@ from regrasp.tasks import TASKS
 from small_run import make_curriculum, make_episodes, weights
 
 SHORT = replace(TASKS["adroit-door"], horizon=30)
-OPTIONS = {"demonstration_starts_from": "end_first", "state_dependent_noise": True, "critic_taught": 3}
+OPTIONS = {
+    "demonstration_starts_from": "end_first",
+    "state_dependent_noise": True,
+    "critic_taught": 3,
+    "adaptive_steps": True,
+}
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,8 @@ class OnPolicyConfig:
         minibatch: rows per gradient step.
         clip: PPO's ratio clip.
         kl_stop: the policy stops learning from a segment when its estimated KL divergence passes this.
+        adaptive_steps: the policy's learning rates are those above times a factor, which falls by a third where
+            `kl_stop` ended an update before its half, and rises by half where KL stayed below half of it to the end.
         discount: γ.
         gae_decay: λ of the advantage estimate.
         smallest_noise: the action noise starts at the clone's residual, but not below this, in half action ranges.
@@ -82,6 +84,7 @@ class OnPolicyConfig:
     minibatch: int = _setting(1600, minimum=1)
     clip: float = _setting(0.2, above=0.0)
     kl_stop: float = _setting(0.03, above=0.0)
+    adaptive_steps: bool = False
     discount: float = _setting(0.99, minimum=0.0, maximum=0.9999)
     gae_decay: float = _setting(0.95, minimum=0.0, maximum=1.0)
     smallest_noise: float = _setting(0.05, above=0.0)

@@ -27,6 +27,9 @@ from regrasp.reinforcement.saved import below, moments, set_moments
 from regrasp.reinforcement.update import Batch, Demonstrations, Rewards, fit_critic, improve, make_batch
 from regrasp.seeding import numpy_stream, torch_stream
 
+PACE = 1.5
+"""By how much the learning rate changes at a time, where steps adapt (as in rsl_rl; Rudin et al. 2022)."""
+
 
 @dataclass
 class FineTuning:
@@ -42,6 +45,7 @@ class FineTuning:
         control_steps: simulated so far.
         first_noise: (A,) the action noise that fine-tuning began with.
         exploring: the policy and its noise, which acts and learns.
+        pace: factor on the policy's learning rate, 1 unless steps adapt.
     """
 
     policy: Policy
@@ -52,6 +56,7 @@ class FineTuning:
     seed: int
     iteration: int = 0
     control_steps: int = 0
+    pace: float = 1.0
 
     def __post_init__(self) -> None:
         self.first_noise = self.policy.head.std().detach().clone()
@@ -79,7 +84,7 @@ class FineTuning:
     def tensors(self) -> dict[str, Tensor]:
         """Everything as named tensors, for a snapshot; `load` takes them back and continues to the bit."""
         named: dict[str, Tensor] = {"progress": torch.tensor([self.iteration, self.control_steps])}
-        named["first_noise"] = self.first_noise
+        named["first_noise"], named["pace"] = self.first_noise, torch.tensor(self.pace, dtype=torch.float64)
         named |= {f"policy/{name}": value for name, value in self.policy.state_dict().items()}
         named |= {f"noise/{name}": value for name, value in self._noise().items()}
         named |= {f"critic/{name}": value for name, value in self.critic.state_dict().items()}
@@ -94,7 +99,7 @@ class FineTuning:
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Continue from `tensors`."""
         self.iteration, self.control_steps = (int(number) for number in tensors["progress"])
-        self.first_noise = tensors["first_noise"].clone()
+        self.first_noise, self.pace = tensors["first_noise"].clone(), tensors["pace"].item()
         self.policy.load_state_dict(below(tensors, "policy"))
         if self.exploring.noise is not None:
             self.exploring.noise.load_state_dict(below(tensors, "noise"))
@@ -186,7 +191,7 @@ def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
     if state.iteration == 0 and state.demonstrations is None:
         _fit_normaliser(state.policy, segment)
     for group in state.policy_optimiser.param_groups:
-        group["lr"] = config.rate(state.iteration)
+        group["lr"] = config.rate(state.iteration) * state.pace
     warming = state.warming
     weight = _weight(state, segment, warming)
     corrected = correction_values(state.policy, segment.observation)
@@ -197,12 +202,15 @@ def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
         kls = [] if warming else _improve_policy(state, batch, weight)
         losses = fitting.result()
     _check(state, losses)
+    if config.adaptive_steps and not warming:
+        _adapt(state, kls, len(losses))
     return {
         "lambda_bc": weight,
         **(state.guard.values() if state.guard else {}),
         **corrected,
         "kl": max(kls, default=0.0),
         "policy_updates": float(len(kls)),
+        "learning_rate": state.policy_optimiser.param_groups[0]["lr"],
         "loss": sum(losses) / len(losses),
         "explained_variance": 1.0 - losses[0] / max(batch.target.var().item(), 1e-12),
     }
@@ -219,6 +227,14 @@ def _check(state: FineTuning, losses: Sequence[float]) -> None:
     check_value("the critic's loss", sum(losses), math.inf, done, critics)
     check_weights("the sum of the critic's weights", state.critic.parameters(), done, critics)
     check_weights("the sum of the policy's weights", state.policy.parameters(), done, policies)
+
+
+def _adapt(state: FineTuning, kls: Sequence[float], planned: int) -> None:
+    """Learn slower where the policy had strayed too far before half of an update, faster where it stayed near."""
+    if len(kls) < planned / 2:
+        state.pace /= PACE
+    elif len(kls) == planned and kls[-1] < state.config.kl_stop / 2:
+        state.pace *= PACE
 
 
 def _weight(state: FineTuning, segment: Segment, warming: bool) -> float:
