@@ -185,7 +185,7 @@ def _advance(state: OffPolicyTuning) -> dict[str, float]:
         learning_s += time.perf_counter() - collected
     return {
         **means.values(),
-        **_shares(finished),
+        **finished.values(),
         "lambda_bc": state.config.demonstration_weight,
         "updates": float(state.updates),
         "proposal_share": proposals.cloned / proposals.decisions if proposals.decisions else 1.0,
@@ -234,11 +234,3 @@ class _Means:
 
     def values(self) -> dict[str, float]:
         return {name: total / self._counts[name] for name, total in self._sums.items()}
-
-
-def _shares(finished: Finished) -> dict[str, float]:
-    values = {"episodes": float(finished.episodes)}
-    if finished.from_task_start:
-        values["success_in_training"] = finished.successes / finished.from_task_start
-        values["contact_entry_in_training"] = finished.entered / finished.from_task_start
-    return values

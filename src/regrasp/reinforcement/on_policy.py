@@ -128,7 +128,7 @@ def fine_tune(state: FineTuning) -> Iterator[Progress]:
         begun = time.perf_counter()
         segment, finished = _collect(state)
         collected = time.perf_counter()
-        values = _learn(state, segment) | _episodes(finished)
+        values = _learn(state, segment) | finished.values()
         state.iteration += 1
         _narrow(state)
         state.control_steps += segment.steps
@@ -273,11 +273,3 @@ def _minibatches(state: FineTuning, use: str, rows: int) -> Iterator[Tensor]:
     generator = torch_stream(state.seed, "rl", use, state.iteration)
     for _ in range(state.config.epochs):
         yield from torch.randperm(rows, generator=generator).split(state.config.minibatch)
-
-
-def _episodes(finished: Finished) -> dict[str, float]:
-    values = {"episodes": float(finished.episodes)}
-    if finished.from_task_start:
-        values["success_in_training"] = finished.successes / finished.from_task_start
-        values["contact_entry_in_training"] = finished.entered / finished.from_task_start
-    return values

@@ -69,6 +69,14 @@ class Finished:
     entered: int
     successes: int
 
+    def values(self) -> dict[str, float]:
+        """For a progress record: how many, and rates where they are known."""
+        values = {"episodes": float(self.episodes)}
+        if self.from_task_start:
+            values["success_in_training"] = self.successes / self.from_task_start
+            values["contact_entry_in_training"] = self.entered / self.from_task_start
+        return values
+
 
 _STACKED = [name for name, kind in Segment.__annotations__.items() if kind is Tensor]
 

@@ -45,7 +45,7 @@ def alone(path: Path) -> Iterator[None]:
         InputError: another process has it.
     """
     beside = path.with_name(f".{path.name}.lock")
-    with _locked(path, beside):
+    with locked(path, beside):
         try:
             yield
         finally:
@@ -53,14 +53,28 @@ def alone(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: Path, beside: Path) -> Iterator[None]:
+def locked(path: Path, beside: Path) -> Iterator[None]:
+    """The same by a file that stays.
+
+    Args:
+        path: what is kept, to name in a refusal.
+        beside: the file, which says who has it.
+
+    Raises:
+        InputError: another process has it.
+    """
     while True:
-        with beside.open("a") as file:
+        with beside.open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise InputError(path, "", "another command that writes into it", "one at a time") from None
+                file.seek(0)
+                found = f"another command at work in it (process {file.read().strip() or 'unknown'})"
+                raise InputError(path, "", found, "one command at a time") from None
             # Whoever had it may have deleted it since it was opened: then it keeps nobody away any more.
             if beside.exists() and os.path.samestat(os.fstat(file.fileno()), beside.stat()):
+                file.truncate(0)
+                file.write(str(os.getpid()))
+                file.flush()
                 yield
                 return

@@ -10,9 +10,7 @@ tensorboard/            the same, as TensorBoard events
 state.npz               the phase in progress, as of its last saved step
 """
 
-import fcntl
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +21,7 @@ import torch
 
 from regrasp.errors import InputError
 from regrasp.fields import digest_of
-from regrasp.store.atomic import replacing
+from regrasp.store.atomic import locked, replacing
 from regrasp.store.differences import differences
 from regrasp.store.training_state import TrainingState, read_state, write_state
 
@@ -61,17 +59,7 @@ class RunFolder:
     def lock(self) -> Iterator[None]:
         """Keeps every other command out of the folder; the kernel lifts it when the process ends, however it ends."""
         self._make()
-        with (self.path / "lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                holder = file.read().strip() or "unknown"
-                found = f"another command at work in it (process {holder})"
-                raise InputError(self.path, "", found, "one command at a time in a run") from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        with locked(self.path, self.path / "lock"):
             yield
 
     def claim(self, resolved: Mapping[str, Any], versions: Mapping[str, str]) -> str:
