@@ -141,20 +141,22 @@ def test_the_noise_falls_to_its_final_value_and_no_further() -> None:
 
 
 def test_steps_adapt_to_how_far_the_policy_strays() -> None:
-    def rates(rate: float, adaptive: bool) -> list[float]:
+    def rates(rate: float, adaptive: bool, pace: float = 1.0) -> list[float]:
         rollout, epochs = make_rollout(2), 4
         config = OnPolicyConfig(
             iterations=4, segment=4, worlds=2, minibatch=8, epochs=epochs, critic_warmup=1, learning_rate=rate,
             final_learning_rate=rate, kl_stop=0.01, adaptive_steps=adaptive,
         )  # fmt: skip
         critic = Critic(39 + rollout.environment.privileged_size, (8,), torch_stream(5))
-        records = list(fine_tune(FineTuning(small_policy(), critic, rollout, None, config, 0)))
+        records = list(fine_tune(FineTuning(small_policy(), critic, rollout, None, config, 0, pace=pace)))
         planned = [0, *[1 if rate > 0.01 else epochs] * 3]
         assert [record.values["policy_updates"] for record in records] == planned, "the first only warms the critic up"
         return [record.values["learning_rate"] / rate for record in records]
 
     assert rates(0.1, True) == pytest.approx([1, 1, 1 / 1.5, 1 / 1.5**2])
     assert rates(1e-7, True) == pytest.approx([1, 1, 1.5, 1.5**2])
+    assert rates(1e-9, True, 80.0) == pytest.approx([80, 80, 100, 100])
+    assert rates(0.1, True, 0.0125) == pytest.approx([0.0125, 0.0125, 0.01, 0.01])
     assert rates(0.1, False) == rates(1e-7, False) == [1, 1, 1, 1]
 
 

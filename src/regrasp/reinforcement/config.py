@@ -28,7 +28,7 @@ class OnPolicyConfig:
         minibatch: rows per gradient step.
         clip: PPO's ratio clip.
         kl_stop: the policy stops learning from a segment when its estimated KL divergence passes this.
-        adaptive_steps: the policy's learning rates are those above times a factor, which falls by a third where
+        adaptive_steps: the policy's learning rates are those above times a factor (0.01 to 100), which falls by a third where
             `kl_stop` ended an update before its half, and rises by half where KL stayed below half of it to the end.
         discount: γ.
         gae_decay: λ of the advantage estimate.

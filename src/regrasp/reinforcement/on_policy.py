@@ -29,6 +29,8 @@ from regrasp.seeding import numpy_stream, torch_stream
 
 PACE = 1.5
 """By how much the learning rate changes at a time, where steps adapt (as in rsl_rl; Rudin et al. 2022)."""
+FURTHEST = 100.0
+"""By how much in all: where nothing is paid, nothing strays, and the rate would rise for ever."""
 
 
 @dataclass
@@ -232,9 +234,9 @@ def _check(state: FineTuning, losses: Sequence[float]) -> None:
 def _adapt(state: FineTuning, kls: Sequence[float], planned: int) -> None:
     """Learn slower where the policy had strayed too far before half of an update, faster where it stayed near."""
     if len(kls) < planned / 2:
-        state.pace /= PACE
+        state.pace = max(state.pace / PACE, 1.0 / FURTHEST)
     elif len(kls) == planned and kls[-1] < state.config.kl_stop / 2:
-        state.pace *= PACE
+        state.pace = min(state.pace * PACE, FURTHEST)
 
 
 def _weight(state: FineTuning, segment: Segment, warming: bool) -> float:
