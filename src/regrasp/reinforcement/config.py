@@ -28,8 +28,9 @@ class OnPolicyConfig:
         minibatch: rows per gradient step.
         clip: PPO's ratio clip.
         kl_stop: the policy stops learning from a segment when its estimated KL divergence passes this.
-        adaptive_steps: the policy's learning rates are those above times a factor (0.01 to 100), which falls by a third where
-            `kl_stop` ended an update before its half, and rises by half where KL stayed below half of it to the end.
+        adaptive_steps: the policy's learning rates are those above times a factor, 0.01 to 100, which falls by a third
+            where `kl_stop` ended an update before its half, and rises by half where KL stayed below half of it to the
+            end.
         discount: γ.
         gae_decay: λ of the advantage estimate.
         smallest_noise: the action noise starts at the clone's residual, but not below this, in half action ranges.
