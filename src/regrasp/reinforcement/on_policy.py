@@ -205,7 +205,7 @@ def _learn(state: FineTuning, segment: Segment) -> dict[str, float]:
         losses = fitting.result()
     _check(state, losses)
     if config.adaptive_steps and not warming:
-        _adapt(state, kls, len(losses))
+        _adapt(state, kls, len(losses))  # nothing stops the critic, which makes all the steps that are planned
     return {
         "lambda_bc": weight,
         **(state.guard.values() if state.guard else {}),
