@@ -249,6 +249,14 @@ def test_held_success_ends_an_episode_and_is_worth_what_it_pays_for_ever() -> No
     assert batch.target[1].item() == pytest.approx(scaled * (1.0 + 0.99 + 0.99**2 / (1.0 - 0.99)), rel=1e-4)
 
 
+def test_an_episode_is_settled_as_late_as_is_asked_for() -> None:
+    environment = make_rollout(3).environment
+    held = environment.judgement.judge.held_steps
+    environment.judgement.successes[:] = torch.tensor([held + SETTLED_MARGIN + 1, held + 20, held + 21])
+    assert OnPolicyConfig().pay().settled(environment).tolist() == [True, True, True]
+    assert OnPolicyConfig(settled_margin=20).pay().settled(environment).tolist() == [False, False, True]
+
+
 def test_what_the_judge_refuses_ends_and_pays_nothing_for_how_far_it_got() -> None:
     rollout = make_rollout(3)
     rollout.begin(0.0)

@@ -103,11 +103,10 @@ def their_state(name: str, state: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def reward_difference(name: str, readings: Readings) -> float:
-    """Ours minus theirs: their sign error in the distance from palm to object; no bonus for a pen that is not held."""
+    """Ours minus theirs: their sign error in the distance from palm to object; a pen is paid by angle, not from 26°."""
     if name == "Pen":
         alike, near = pen_judge.similarity(readings), pen_judge.position_error(readings) < pen_judge.NEAR
-        unpaid = near & ~pen_judge.held_by_hand(readings)
-        return -float(unpaid * (10.0 * (alike > 0.9) + 50.0 * (alike > pen_judge.ALIKE)))
+        return float(adroit_pen.pointing(readings)) - 10.0 * float(near & (alike > 0.9))
     handled = {"Hammer": "hammer_position", "Relocate": "ball_position"}[name]
     return -0.2 * float((readings.sensor("palm_position") - readings.sensor(handled)).norm())
 
@@ -272,6 +271,16 @@ def test_the_ball_is_judged_by_its_distance() -> None:
     assert ball_judge.at_target(readings).tolist() == [True, True, False, False, False]
     assert ball_judge.in_table(readings).tolist() == [False] * 3 + [True, False]
     assert ball_judge.off_table(readings).tolist() == [False] * 4 + [True]
+
+
+def test_a_pen_is_paid_by_the_angle_that_is_left_where_it_is_in_place() -> None:
+    task, upright = TASKS["Pen"], adroit_pen.turned_state()
+    angles = (0.0, 0.3, 0.8, 1.5)
+    turned = [changed(upright, task, OBJRy=-1.57 + angle) for angle in angles]
+    readings = shown(task, *turned, changed(upright, task, OBJTy=0.08))
+    expected = [*(10.0 * np.exp(-angle / 0.5) for angle in angles), 0.0]
+    np.testing.assert_allclose(adroit_pen.pointing(readings), expected, atol=0.05)
+    assert adroit_pen.bonus(readings).tolist() == [50.0, 50.0, 0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from regrasp.reinforcement.magnitudes import Magnitudes
-from regrasp.reinforcement.pay import Pay
+from regrasp.reinforcement.pay import SETTLED_MARGIN, Pay
 
 FIRST_BOUND = 0.1
 """Of corrections at first, in whole bounds, where the bound grows (Yuan et al. 2024: explore progressively)."""
@@ -48,6 +48,8 @@ class OnPolicyConfig:
             which the judge sees success: alone, with `largest_reward` 1, it is a sparse reward.
         refusal_cost: an episode ends where the judge refuses it for what cannot happen on a bench, and costs this much
             there and, as if for ever, in every control step after; none: refusals are not looked at.
+        settled_margin: an episode ends as a success when success has been held for so many control steps more than the
+            judge asks for. Where an object can still be dropped afterwards, more teaches to go on holding it.
         largest_reward: what a control step in success pays; brings returns to the order of 1.
         demonstration_weight: λ_BC at the start.
         demonstration_decay: factor on λ_BC per iteration.
@@ -98,6 +100,7 @@ class OnPolicyConfig:
     noise_correlation: float = _setting(0.0, minimum=0.0, maximum=0.99)
     reward_terms: tuple[str, ...] = ()
     refusal_cost: float | None = _setting(None, minimum=0.0)
+    settled_margin: int = _setting(SETTLED_MARGIN, minimum=0)
     largest_reward: float = _setting(20.0, above=0.0)
     demonstration_weight: float = _setting(0.1, minimum=0.0)
     demonstration_decay: float = _setting(0.97, minimum=0.0, maximum=1.0)
@@ -140,4 +143,4 @@ class OnPolicyConfig:
 
     def pay(self) -> Pay:
         """What a control step pays."""
-        return Pay(self.reward_terms, self.refusal_cost)
+        return Pay(self.reward_terms, self.refusal_cost, self.settled_margin)

@@ -14,7 +14,7 @@ JUDGED = "judged"
 A task's own term of this name takes its place.
 """
 SETTLED_MARGIN = 5
-"""Control steps beyond the held success after which an episode has no more to teach."""
+"""Control steps beyond the held success after which an episode has no more to teach, unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,12 @@ class Pay:
         refusal: an episode ends where the judge refuses it for what cannot happen on a bench, and costs this much
             there beside what it costs anyway. What that step pays is then taken to last for ever, as in success: at 0,
             breaking a rule is worth as much as never getting anywhere. None: refusals are not looked at.
+        margin: control steps beyond the held success after which an episode is settled.
     """
 
     terms: Sequence[str] = ()
     refusal: float | None = None
+    margin: int = SETTLED_MARGIN
 
     def reward(self, environment: Environment, step: Step) -> Tensor:
         """(B,) float32: what the environment's latest step pays."""
@@ -44,5 +46,5 @@ class Pay:
     def settled(self, environment: Environment) -> Tensor:
         """(B,) bool: success has been held for so long that nothing is left to learn, or the judge has refused it."""
         judgement = environment.judgement
-        held = judgement.held_for > judgement.judge.held_steps + SETTLED_MARGIN
+        held = judgement.held_for > judgement.judge.held_steps + self.margin
         return held if self.refusal is None else held | ~judgement.honest

@@ -14,15 +14,14 @@ from torch import Tensor
 
 from regrasp.fields import Field, Fields
 from regrasp.judges.adroit_pen import (
-    ALIKE,
     JUDGE,
     NEAR,
     PLACE,
     direction,
     fallen,
-    held_by_hand,
     position_error,
     similarity,
+    turned,
 )
 from regrasp.simulation.readings import Readings
 from regrasp.simulation.render import Camera
@@ -112,13 +111,15 @@ def centre(readings: Readings) -> Tensor:
     return -position_error(readings)
 
 
-def bonus(readings: Readings) -> Tensor:
-    """10 in place and within a cosine of 0.9, 50 more in success, for a pen that the judge calls held.
+def pointing(readings: Readings) -> Tensor:
+    """10 where the pen points as it should, an e-th of that 0.5 rad away, in place."""
+    angle = torch.acos(similarity(readings).clamp(-1.0, 1.0))
+    return 10.0 * (position_error(readings) < NEAR) * torch.exp(-angle / 0.5)
 
-    DAPG pays a pen in flight, too: who learns from that throws it past the target.
-    """
-    near, alike = position_error(readings) < NEAR, similarity(readings)
-    return held_by_hand(readings) * (10.0 * (near & (alike > 0.9)) + 50.0 * (near & (alike > ALIKE)))
+
+def bonus(readings: Readings) -> Tensor:
+    """50 in success, as DAPG pays; its 10 within a cosine of 0.9 are `pointing` here, which says which way to turn."""
+    return 50.0 * turned(readings)
 
 
 def drop(readings: Readings) -> Tensor:
@@ -174,7 +175,7 @@ TASK = Task(
         "policy": Observation(POLICY_FIELDS, observe),
         "privileged": Observation(PRIVILEGED_FIELDS, observe_privileged),
     },
-    rewards={"centre": centre, "similarity": similarity, "bonus": bonus, "drop": drop},
+    rewards={"centre": centre, "similarity": similarity, "pointing": pointing, "bonus": bonus, "drop": drop},
     judge=JUDGE,
     horizon=200,
     draw_starts=draw_starts,
