@@ -9,7 +9,14 @@ import pytest
 
 from regrasp.cli import main
 from regrasp.demonstrations import digest_episodes, read_demonstrations, write_demonstrations
-from regrasp.demonstrations.inspection.curating import EDGE, Fate, Rules, apply_fates, judge_fates
+from regrasp.demonstrations.inspection.curating import (
+    EDGE,
+    Fate,
+    Rules,
+    apply_fates,
+    farthest_apart,
+    judge_fates,
+)
 from regrasp.demonstrations.replay import replay
 from regrasp.episode import Episode
 from regrasp.tasks import TASKS
@@ -76,6 +83,26 @@ def test_a_balance_keeps_the_first_of_every_contact(sound: list[Episode]) -> Non
     assert all(fate.why.startswith("1 others enter contact by ") for fate in fates if not fate.kept)
     assert fates[0].kept
     assert names
+
+
+def test_a_spread_keeps_what_lies_at_the_edge_and_covers_what_is_between() -> None:
+    places = np.array([0.0, 0.1, 0.2, 5.0, 5.1, 9.9, 10.0])
+    apart = np.abs(places[:, None] - places)
+    assert farthest_apart(apart, 3) == [0, 6, 3]
+    assert farthest_apart(apart, 1) == [0]
+    assert sorted(farthest_apart(apart, 7)) == list(range(7))
+    assert sorted(farthest_apart(np.zeros((4, 4)), 3)) == [0, 1, 2], "all alike: any will do, none twice"
+
+
+def test_a_spread_counts_what_other_rules_leave(sound: list[Episode]) -> None:
+    crowd = [*sound, *sound[:3]]
+    fates = judge_fates(TASK, crowd, Rules(duplicates=True, spread=7), 1)
+    assert [fate.kept for fate in fates] == [True] * 7 + [False] * 3
+    near = [replace(one, observations={"policy": one.observations["policy"] * np.float32(1.0001)}) for one in sound[:3]]
+    fates = judge_fates(TASK, [*sound, *near], Rules(spread=7), 1)
+    assert [fates[place].kept + fates[place + 7].kept for place in range(3)] == [1, 1, 1], "one of those that are near"
+    assert all(fate.kept for fate in fates[3:7])
+    assert {fate.why for fate in fates if not fate.kept} == {"7 others begin farther apart"}
 
 
 def test_a_part_begins_in_the_state_that_it_begins_in(sound: list[Episode]) -> None:
@@ -151,6 +178,7 @@ def test_nothing_that_is_there_is_replaced(
         ([], "found no rule, expected at least one rule"),
         (["--success", "--again", "x.json"], "found rules and --again"),
         (["--balance", "0"], "--balance: found 0"),
+        (["--spread", "0"], "--spread: found 0, expected a whole number, at least 1"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -28,6 +28,7 @@ def curate(
     idle: bool = False,
     outliers: bool = False,
     balance: int | None = None,
+    spread: int | None = None,
     again: Path | None = None,
     threads: int = 0,
     json: bool = False,
@@ -47,6 +48,8 @@ def curate(
         idle: cut off the beginning and the end of an episode where nothing happens.
         outliers: leave out episodes whose return is more than 1.5 quartile distances below the first quartile.
         balance: keep at most so many episodes per contact mode at contact entry, the first ones.
+        spread: keep at most so many episodes, those whose first observations lie farthest apart, so that they cover
+            where the task begins.
         again: apply the fates of such a file, perhaps edited, in place of rules.
         threads: engine threads; 0 uses every core. The result is the same for any number.
         json: print one JSON object instead of tables.
@@ -57,7 +60,7 @@ def curate(
     from regrasp.demonstrations import digest_episodes, write_demonstrations
     from regrasp.demonstrations.inspection.curating import Rules, apply_fates, judge_fates
 
-    rules = Rules(success, duplicates, idle, outliers, balance)
+    rules = Rules(success, duplicates, idle, outliers, balance, spread)
     _require_sense(rules, rules == Rules(), again)
     beside = _beside(out, again)
     demonstrations, known = open_demonstrations(file, task)
@@ -77,10 +80,11 @@ def curate(
 def _require_sense(rules: "Rules", none: bool, again: Path | None) -> None:
     if none == (again is None):
         found = "rules and --again" if again else "no rule"
-        valid = ("--success", "--duplicates", "--idle", "--outliers", "--balance", "--again")
+        valid = ("--success", "--duplicates", "--idle", "--outliers", "--balance", "--spread", "--again")
         raise InputError("demos curate", "", found, "at least one rule, or --again alone", valid)
-    if rules.balance is not None and rules.balance < 1:
-        raise InputError("--balance", "", str(rules.balance), "a whole number, at least 1")
+    for option, count in (("--balance", rules.balance), ("--spread", rules.spread)):
+        if count is not None and count < 1:
+            raise InputError(option, "", str(count), "a whole number, at least 1")
 
 
 def _beside(out: Path, again: Path | None) -> Path:

@@ -34,6 +34,7 @@ class Rules:
         idle: control steps at the beginning and the end in which nothing happens.
         outliers: episodes whose return is far below the others'.
         balance: of every contact mode at entry, all but so many episodes; the first ones stay.
+        spread: of what is left then, all but so many episodes; those whose first observations lie farthest apart stay.
     """
 
     success: bool = False
@@ -41,6 +42,7 @@ class Rules:
     idle: bool = False
     outliers: bool = False
     balance: int | None = None
+    spread: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def judge_fates(task: Task, episodes: Sequence[Episode], rules: Rules, threads: 
     # What an outlier is, and how many there are of a contact, is asked of what is left.
     dropped |= _poor(episodes, dropped, rules)
     dropped |= _crowded(task, played, dropped, rules)
+    dropped |= _within(episodes, scale, dropped, rules)
     still = stillness(episodes, scale) if rules.idle else [np.zeros(episode.steps, bool) for episode in episodes]
     return [Fate(0, 0, dropped[place]) if place in dropped else _trimmed(one) for place, one in enumerate(still)]
 
@@ -136,6 +139,31 @@ def _crowded(task: Task, played: Mapping[int, Replay], dropped: Collection[int],
         if counts[name] > rules.balance:
             found[place] = f"{rules.balance} others enter contact by {name}, too"
     return found
+
+
+def _within(episodes: Sequence[Episode], scale: Scale, dropped: Collection[int], rules: Rules) -> dict[int, str]:
+    left = [place for place in range(len(episodes)) if place not in dropped]
+    if rules.spread is None or len(left) <= rules.spread:
+        return {}
+    starts = np.stack([episodes[place].observations["policy"][0] for place in left])
+    kept = set(farthest_apart(np.stack([scale.size(starts - start) for start in starts]), rules.spread))
+    why = f"{rules.spread} others begin farther apart"
+    return {place: why for row, place in enumerate(left) if row not in kept}
+
+
+def farthest_apart(apart: NDArray[np.float64], count: int) -> list[int]:
+    """`count` of N rows that cover all of them, whose distances (N, N) are given (Kennard and Stone 1969).
+
+    First the two that are farthest apart, then always the one farthest from the nearest of those chosen: so what lies
+    between them is left out, and what lies at the edge is not.
+    """
+    others = apart - np.eye(len(apart))  # nothing lies farthest from itself, even where all is alike
+    chosen = [int(row) for row in np.unravel_index(others.argmax(), others.shape)][:count]
+    while len(chosen) < count:
+        nearest = apart[:, chosen].min(1)
+        nearest[chosen] = -1.0
+        chosen.append(int(nearest.argmax()))
+    return chosen
 
 
 def _trimmed(still: NDArray[np.bool_]) -> Fate:
