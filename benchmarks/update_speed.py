@@ -21,7 +21,7 @@ import torch
 from regrasp.policies.policy import Policy, PolicySpec
 from regrasp.reinforcement.config import OnPolicyConfig
 from regrasp.reinforcement.critic import Critic
-from regrasp.reinforcement.critics import Critics, follow, target_of
+from regrasp.reinforcement.critics import Critics, follow, products_in, target_of
 from regrasp.reinforcement.exploring import Exploring
 from regrasp.reinforcement.off_policy_config import OffPolicyConfig
 from regrasp.reinforcement.off_policy_update import fit_critics, improve_actor, target_values
@@ -47,6 +47,7 @@ def main() -> None:
         "ppo_policy_us_per_sample": measured(ppo_policy(samples), options.blocks, 5, 1e6 / samples),
         "ppo_critic_us_per_sample": measured(ppo_critic(samples), options.blocks, 5, 1e6 / samples),
         "off_policy_ms_per_update": measured(off_policy(), options.blocks, 40, 1e3),
+        "off_policy_float32_ms_per_update": measured(off_policy("float32"), options.blocks, 40, 1e3),
     }
     print(json.dumps(found, indent=1))
 
@@ -107,12 +108,13 @@ def make_demonstrations(policy: Policy) -> Demonstrations:
     return Demonstrations(batch.observation, batch.action.clamp(-1.0, 1.0), torch.full((batch.action.shape[1],), 0.1))
 
 
-def off_policy() -> Callable[[], object]:
+def off_policy(precision: str = OffPolicyConfig.precision) -> Callable[[], object]:
     """An update with all that belongs to it."""
     config = replace(OffPolicyConfig(), critics=2, critic_hidden=(256, 256), batch=256)
     policy = make_policy()
     actions, draw = policy.spec.action.size, torch_stream(0, "updates")
-    critics = Critics(SEEN, actions, config.critic_hidden, config.critics, torch_stream(0, "critics"))
+    products = products_in(precision)
+    critics = Critics(SEEN, actions, config.critic_hidden, config.critics, torch_stream(0, "critics"), products)
     target, demonstrations = target_of(critics), make_demonstrations(policy)
     learned = [value for name, value in policy.named_parameters() if name != "head.log_std"]
     optimisers = (

@@ -14,7 +14,7 @@ from regrasp.demonstrations.inspection.curating import (
     Fate,
     Rules,
     apply_fates,
-    farthest_apart,
+    farthest_first,
     judge_fates,
 )
 from regrasp.demonstrations.replay import replay
@@ -86,12 +86,11 @@ def test_a_balance_keeps_the_first_of_every_contact(sound: list[Episode]) -> Non
 
 
 def test_a_spread_keeps_what_lies_at_the_edge_and_covers_what_is_between() -> None:
-    places = np.array([0.0, 0.1, 0.2, 5.0, 5.1, 9.9, 10.0])
-    apart = np.abs(places[:, None] - places)
-    assert farthest_apart(apart, 3) == [0, 6, 3]
-    assert farthest_apart(apart, 1) == [0]
-    assert sorted(farthest_apart(apart, 7)) == list(range(7))
-    assert sorted(farthest_apart(np.zeros((4, 4)), 3)) == [0, 1, 2], "all alike: any will do, none twice"
+    points = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [9.9], [10.0]])
+    assert farthest_first(points, 1) == [3], "nearest to the mean, 4.3"
+    assert farthest_first(points, 3) == [3, 0, 6]
+    assert sorted(farthest_first(points, 7)) == list(range(7))
+    assert sorted(farthest_first(np.zeros((4, 2)), 3)) == [0, 1, 2], "all alike: any will do, none twice"
 
 
 def test_a_spread_counts_what_other_rules_leave(sound: list[Episode]) -> None:

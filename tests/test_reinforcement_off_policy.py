@@ -65,10 +65,11 @@ def test_targets_end_where_nothing_follows_and_see_the_clipped_action() -> None:
     torch.testing.assert_close(found[1::2], (rows.reward + 0.9 * value)[1::2])
 
 
-def test_updates_lower_the_critics_loss_and_raise_what_the_actor_is_worth() -> None:
+@pytest.mark.parametrize("products", [torch.float32, torch.bfloat16])
+def test_updates_lower_the_critics_loss_and_raise_what_the_actor_is_worth(products: torch.dtype) -> None:
     policy = small_policy()
     rows = rows_of(policy)
-    critics = Critics(39, 28, (32,), 2, torch_stream(0))
+    critics = Critics(39, 28, (32,), 2, torch_stream(0), products)
     optimiser = torch.optim.Adam(critics.parameters(), lr=3e-3)
     losses = [fit_critics(critics, optimiser, rows.seen, rows.action, rows.reward, 0)["loss"] for _ in range(60)]
     assert losses[-1] < 0.2 * losses[0]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from regrasp.reinforcement.critics import Critics, follow, target_of
+from regrasp.reinforcement.critics import Critics, follow, products_in, target_of
 from regrasp.reinforcement.replay import Replay, Steps, windows
 from regrasp.seeding import torch_stream
 
@@ -93,6 +93,29 @@ def test_batched_critics_are_separate_networks() -> None:
         own = nn.Sequential(*layers)(torch.cat([seen, action], 1)).squeeze(1)
         torch.testing.assert_close(found[one], own)
         torch.testing.assert_close(critics(seen, action, slice(one, one + 1))[0], own)
+
+
+def test_bfloat16_says_nearly_the_same_and_changes_no_weight() -> None:
+    fine, coarse = (Critics(40, 8, (64, 64), 2, torch_stream(0), one) for one in (torch.float32, torch.bfloat16))
+    seen, action = torch.randn(128, 40, generator=torch_stream(1)), torch.rand(128, 8, generator=torch_stream(2))
+    slopes = []
+    for critics in (fine, coarse):
+        value = critics(seen, action)
+        assert value.dtype == torch.float32
+        found = torch.autograd.grad((value - 1.0).square().sum(), list(critics.parameters()))
+        assert {each.dtype for each in (*found, *critics.parameters())} == {torch.float32}
+        slopes.append(torch.cat([each.flatten() for each in found]))
+    torch.testing.assert_close(coarse(seen, action), fine(seen, action), atol=0.01, rtol=0.0)
+    assert not torch.equal(coarse(seen, action), fine(seen, action))
+    assert torch.cosine_similarity(*slopes, dim=0) > 0.999
+    torch.testing.assert_close(coarse(seen, action, slice(1, 2))[0], coarse(seen, action)[1])
+
+
+def test_what_is_computed_in_is_said_or_goes_by_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [products_in(each) for each in ("float32", "bfloat16")] == [torch.float32, torch.bfloat16]
+    for able, expected in (({"avx512_bf16": True}, torch.bfloat16), ({"avx2": True}, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
+        assert products_in("auto") is expected
 
 
 def test_the_smaller_of_two_critics_counts() -> None:

@@ -2,7 +2,7 @@
 
 from regrasp.curriculum.schema import Curriculum
 from regrasp.policies.policy import Policy
-from regrasp.reinforcement.critics import Critics
+from regrasp.reinforcement.critics import Critics, products_in
 from regrasp.reinforcement.demonstrated import Demonstrated
 from regrasp.reinforcement.off_policy import OffPolicyTuning
 from regrasp.reinforcement.proposal import ProposingRollout
@@ -36,9 +36,10 @@ def begin_off_policy(
     config, under, seed = curriculum.off_policy, curriculum.rl, curriculum.seed
     environment = Environment(task, config.worlds, threads)
     seen, actions = policy.spec.inputs + environment.privileged_size, policy.spec.action.size
+    generator, products = torch_stream(seed, "critics"), products_in(config.precision)
     return OffPolicyTuning(
         policy=policy,
-        critics=Critics(seen, actions, config.critic_hidden, config.critics, torch_stream(seed, "critics")),
+        critics=Critics(seen, actions, config.critic_hidden, config.critics, generator, products),
         rollout=ProposingRollout(environment, starts, torch_stream(seed, "rl"), under.pay(), base=policy.base),
         demonstrations=compared,
         demonstrated=shown,

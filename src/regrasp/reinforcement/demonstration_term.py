@@ -15,9 +15,12 @@ def demonstration_loss(policy: Policy, observation: Tensor, action: Tensor, widt
         action: (N, A) demonstrated actions in [-1, 1]; a correction need not come nearer than its bound allows.
         width: (A,) the clone's residual per action; at the start of fine-tuning the loss is about 1/2.
     """
-    aim = within_reach(policy, observation, action)
-    error: Tensor = (policy.head(policy.body(observation)) - aim) / width
-    return 0.5 * error.square().mean()
+    return distance(policy.head(policy.body(observation)), within_reach(policy, observation, action), width)
+
+
+def distance(mean: Tensor, aim: Tensor, width: Tensor) -> Tensor:
+    """Half the squared error of actions (N, A), in units of the clone's residual (A,), averaged."""
+    return 0.5 * ((mean - aim) / width).square().mean()
 
 
 def demonstration_weight(initial: float, decay: float, iteration: int) -> float:

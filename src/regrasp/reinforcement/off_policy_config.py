@@ -1,7 +1,7 @@
 """The settings of off-policy fine-tuning: how it learns; what it trains under stands in `OnPolicyConfig`, for both."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 def _setting(default: Any, **bounds: Any) -> Any:
@@ -30,6 +30,9 @@ class OffPolicyConfig:
         target_rate: by how much the target critics follow at every update.
         averaging: by how much the policy that acts and is kept follows the actor at every update of it.
         smoothing: noise of the action whose value is learned, as a share of the loudest noise that acts.
+        precision: of the critics' and the actor's hidden layers while they are updated: `float32`, `bfloat16`, or
+            `auto`, which is bfloat16 where the processor has instructions for it. Weights, values and actions are
+            float32 always.
         demonstration_weight: λ_BC. At 1, critics of average insistence move an action by the clone's residual, and no
             further. It does not fade: without it contact is forgotten.
         check_every: records between two checkpoints on the way.
@@ -53,6 +56,7 @@ class OffPolicyConfig:
     target_rate: float = _setting(0.02, above=0.0, maximum=1.0)
     averaging: float = _setting(0.01, above=0.0, maximum=1.0)
     smoothing: float = _setting(0.3, minimum=0.0)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     demonstration_weight: float = _setting(1.0, minimum=0.0)
     check_every: int = _setting(10, minimum=1)
 

@@ -1,11 +1,14 @@
 """One off-policy update: critics towards n-step targets, the actor up their slope and back to demonstrations."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from regrasp.policies.policy import Policy
+from regrasp.reinforcement.correction import within_reach
 from regrasp.reinforcement.critics import Critics
-from regrasp.reinforcement.demonstration_term import demonstration_loss
+from regrasp.reinforcement.demonstration_term import distance
 from regrasp.reinforcement.diverged import check_value
 from regrasp.reinforcement.replay import Transitions
 from regrasp.reinforcement.update import Demonstrations
@@ -32,7 +35,7 @@ def target_values(
         generator: of the noise, and of which critics judge.
     """
     seen = target.normaliser(rows.next_seen)
-    mean = actor.mean(rows.next_seen[:, : actor.spec.inputs])
+    mean = _decided(actor, actor.normaliser(rows.next_seen[:, : actor.spec.inputs]), target.products)
     noise = torch.randn(mean.shape, generator=generator) * actor.head.std()
     own = mean.add_(noise, alpha=smoothing).clamp_(-1.0, 1.0)
     return torch.addcmul(rows.reward, rows.discount, target.lowest(seen, own, generator))
@@ -48,10 +51,7 @@ def fit_critics(
     """
     value = critics(seen, action)
     loss = (value - wanted).square().mean(1).sum()
-    optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(critics.parameters(), LARGEST_GRADIENT)
-    optimiser.step()
+    _descend(optimiser, loss, LARGEST_GRADIENT)
     found = {"loss": loss.item(), "value": value.detach().abs().mean().item()}
     helps = "a smaller off_policy.critic_learning_rate or off_policy.target_rate"
     check_value("the critics' loss", found["loss"], float("inf"), update, helps)
@@ -95,24 +95,41 @@ def improve_actor(
     Raises:
         Diverged: one of them is not finite.
     """
-    width = demonstrations.width
-    mean = actor.head(actor.body(actor.normaliser(rows.seen[:, : actor.spec.inputs])))
+    width, shown = demonstrations.width, torch.randint(len(demonstrations.action), (len(rows),), generator=generator)
+    taught = demonstrations.observation[shown]
+    both = torch.cat([actor.normaliser(rows.seen[:, : actor.spec.inputs]), taught])
+    mean, imitated = _decided(actor, both, critics.products).split(len(rows))
     drawn = torch.randn(mean.shape, generator=generator) * actor.head.std().detach()
     slope = _slope(critics, critics.normaliser(rows.seen), mean.detach() + smoothing * drawn) * width
     slope = slope / slope.square().mean().sqrt().clamp(min=1e-12)
     strayed = (mean - rows.proposal) / width
     away = 0.5 * strayed.square().mean()
-    index = torch.randint(len(demonstrations.action), (len(rows),), generator=generator)
-    taught = demonstrations.observation[index], demonstrations.action[index]
-    loss_bc = demonstration_loss(actor, *taught, width)
+    loss_bc = distance(imitated, within_reach(actor, taught, demonstrations.action[shown]), width)
     loss = weight * (away + loss_bc) - (strayed * slope).mean()
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
+    _descend(optimiser, loss)
     found = {"from_clone": (2.0 * away.item()) ** 0.5, "loss_bc": loss_bc.item()}
     for name, value in found.items():
         check_value(f"the actor's {name}", value, float("inf"), update, "a smaller off_policy.learning_rate")
     return found
+
+
+def _decided(actor: Policy, normalised: Tensor, products: torch.dtype) -> Tensor:
+    """Means (N, A) in float32: bfloat16 is coarser than the residuals that actions are compared in."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=products == torch.bfloat16):
+        features = actor.body(normalised)
+    mean: Tensor = actor.head(features.float())
+    return mean
+
+
+def _descend(optimiser: torch.optim.Optimizer, loss: Tensor, largest: float = math.inf) -> None:
+    """One step down the slope of the loss, which is shortened to `largest`."""
+    parameters = optimiser.param_groups[0]["params"]
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    if largest < math.inf and (norm := nn.utils.get_total_norm(gradients)) > largest:
+        nn.utils.clip_grads_with_norm_(parameters, largest, norm)
+    optimiser.step()
 
 
 def _slope(critics: Critics, seen: Tensor, action: Tensor) -> Tensor:

@@ -20,6 +20,8 @@ ALIKE = 1e-3
 """Spreads, root mean square over columns: two episodes nearer to each other in all their control steps are one."""
 SPREAD = 1.5
 """Times the distance of the quartiles, below the first: a return that is an outlier (Tukey 1977)."""
+NOISE = 0.1
+"""Of a column's spread over all control steps: what is less than that among starts says nothing about them."""
 EDGE = 2
 """Idle control steps that are left at either end."""
 
@@ -146,21 +148,28 @@ def _within(episodes: Sequence[Episode], scale: Scale, dropped: Collection[int],
     if rules.spread is None or len(left) <= rules.spread:
         return {}
     starts = np.stack([episodes[place].observations["policy"][0] for place in left])
-    kept = set(farthest_apart(np.stack([scale.size(starts - start) for start in starts]), rules.spread))
+    kept = set(farthest_first(_placed(starts, scale), rules.spread))
     why = f"{rules.spread} others begin farther apart"
     return {place: why for row, place in enumerate(left) if row not in kept}
 
 
-def farthest_apart(apart: NDArray[np.float64], count: int) -> list[int]:
-    """`count` of N rows that cover all of them, whose distances (N, N) are given (Kennard and Stone 1969).
+def _placed(starts: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
+    """N starts (N, O) in shares of their range; columns in which they differ by no more than noise are left out."""
+    low, span = starts.min(0), np.ptp(starts, axis=0)
+    varied = starts.std(0) > NOISE * scale.spread
+    placed: NDArray[np.float64] = (starts[:, varied] - low[varied]) / span[varied]
+    return placed
 
-    First the two that are farthest apart, then always the one farthest from the nearest of those chosen: so what lies
-    between them is left out, and what lies at the edge is not.
+
+def farthest_first(points: NDArray[np.float64], count: int) -> list[int]:
+    """Rows of `count` of N points (N, C) that cover all of them: a farthest-first traversal (Gonzalez 1985).
+
+    First the one nearest to their mean, then always the one farthest from the nearest of those chosen: so the edge is
+    taken before what lies between.
     """
-    others = apart - np.eye(len(apart))  # nothing lies farthest from itself, even where all is alike
-    chosen = [int(row) for row in np.unravel_index(others.argmax(), others.shape)][:count]
+    chosen = [int(np.linalg.norm(points - points.mean(0), axis=1).argmin())]
     while len(chosen) < count:
-        nearest = apart[:, chosen].min(1)
+        nearest = np.linalg.norm(points[:, None] - points[chosen], axis=2).min(1)
         nearest[chosen] = -1.0
         chosen.append(int(nearest.argmax()))
     return chosen
