@@ -5,8 +5,9 @@
 
 PPO: microseconds per sample and epoch of the default policy (two layers of 256) on the door's dimensions, the policy's
 and the critic's step apart (they run side by side). Off-policy: milliseconds per update with two critics of 256 x 256
-and a batch of 256, with all that belongs to it: sampling, targets, and the actor's update as often as it comes. Of
-several blocks the median and the fastest, which other work disturbed least; `cpu` is what the thread itself ran.
+and a batch of 256, with all that belongs to it: sampling, targets, and the actor's update as often as it comes; with
+the default precision, and in float32. Of several blocks the median and the fastest, which other work disturbed least;
+`cpu` is what the thread itself ran.
 """
 
 import argparse

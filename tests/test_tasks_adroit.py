@@ -232,12 +232,12 @@ def test_the_pen_is_judged_by_place_and_angle() -> None:
     readings = shown(task, *states)
     assert pen_judge.turned(readings).tolist() == [True, True, False, True, False, False, False, False]
     assert pen_judge.fallen(readings).tolist() == [False] * 7 + [True]
-    torch.testing.assert_close(
-        pen_judge.similarity(readings)[3:6], torch.tensor([0.31, 0.33, 3.14]).double().cos(), atol=2e-3, rtol=0
-    )
+    cosines = torch.tensor([0.31, 0.33, 3.14]).double().cos()
+    torch.testing.assert_close(pen_judge.similarity(readings)[3:6], cosines, atol=2e-3, rtol=0)
     assert task.cost(readings)[[1, 3, 6]].gt(float(task.cost(readings)[0])).all()  # type: ignore[misc]
     paid = [10.0, 10.0, 0.0, 10.0 * np.exp(-0.62), 10.0 * np.exp(-0.66), 10.0 * np.exp(-6.28), 0.0, 0.0]
     np.testing.assert_allclose(adroit_pen.pointing(readings), paid, atol=0.05)
+    assert adroit_pen.bonus(readings).tolist() == [50.0, 50.0, 0.0, 50.0, 0.0, 0.0, 0.0, 0.0]
 
 
 def test_the_nail_is_judged_by_its_depth() -> None:

@@ -1,7 +1,5 @@
 """One off-policy update: critics towards n-step targets, the actor up their slope and back to demonstrations."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -51,7 +49,10 @@ def fit_critics(
     """
     value = critics(seen, action)
     loss = (value - wanted).square().mean(1).sum()
-    _descend(optimiser, loss, LARGEST_GRADIENT)
+    optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(critics.parameters(), LARGEST_GRADIENT)
+    optimiser.step()
     found = {"loss": loss.item(), "value": value.detach().abs().mean().item()}
     helps = "a smaller off_policy.critic_learning_rate or off_policy.target_rate"
     check_value("the critics' loss", found["loss"], float("inf"), update, helps)
@@ -106,7 +107,9 @@ def improve_actor(
     away = 0.5 * strayed.square().mean()
     loss_bc = distance(imitated, within_reach(actor, taught, demonstrations.action[shown]), width)
     loss = weight * (away + loss_bc) - (strayed * slope).mean()
-    _descend(optimiser, loss)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
     found = {"from_clone": (2.0 * away.item()) ** 0.5, "loss_bc": loss_bc.item()}
     for name, value in found.items():
         check_value(f"the actor's {name}", value, float("inf"), update, "a smaller off_policy.learning_rate")
@@ -119,17 +122,6 @@ def _decided(actor: Policy, normalised: Tensor, products: torch.dtype) -> Tensor
         features = actor.body(normalised)
     mean: Tensor = actor.head(features.float())
     return mean
-
-
-def _descend(optimiser: torch.optim.Optimizer, loss: Tensor, largest: float = math.inf) -> None:
-    """One step down the slope of the loss, which is shortened to `largest`."""
-    parameters = optimiser.param_groups[0]["params"]
-    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
-    if largest < math.inf and (norm := nn.utils.get_total_norm(gradients)) > largest:
-        nn.utils.clip_grads_with_norm_(parameters, largest, norm)
-    optimiser.step()
 
 
 def _slope(critics: Critics, seen: Tensor, action: Tensor) -> Tensor:
